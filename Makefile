@@ -1,0 +1,31 @@
+# Two commands: `make tutorial` and `make test`. Each makes the environment first if it is missing or out of date.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python on this machine that TensorFlow supports; `make PYTHON=/path/to/python tutorial` names another.
+PYTHON ?= $(firstword $(foreach name,python3 python python3.13 python3.12 python3.11,$(shell \
+	$(name) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print(sys.executable)' 2>/dev/null)))
+
+.PHONY: tutorial test notebooks benchmark
+
+tutorial: $(VENV)/installed
+	@$(BIN)/python -m tutorials run vanishing
+
+test: $(VENV)/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pytest
+	$(BIN)/pytest --nbval-lax --nbval-current-env notebooks
+
+# Executes the notebooks in place, as they are committed.
+notebooks: $(VENV)/installed
+	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
+
+benchmark: $(VENV)/installed
+	$(BIN)/python tests/benchmarks/epoch.py
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: this project needs Python 3.11, 3.12 or 3.13, and none is on the PATH." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@

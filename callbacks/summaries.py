@@ -1,0 +1,169 @@
+"""Event files for TensorBoard: one event an epoch, and one writer a directory.
+
+`tf.summary` spends about 0.25 ms on a scalar and 4 ms on a histogram. An epoch's figures built as a
+single `Event` and written as the TFRecord that an event file is made of cost a few hundredths of that.
+(TensorBoard's own `EventFileWriter` computes its checksums in Python, which for histograms is slower
+than everything else here together.)
+"""
+
+import itertools
+import os
+import socket
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_pb2
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import metadata as layout_plugin
+from tensorboard.plugins.histogram import metadata as histogram_plugin
+from tensorboard.plugins.image import metadata as image_plugin
+from tensorboard.plugins.scalar import metadata as scalar_plugin
+
+BUCKETS = 30
+"""Buckets of a histogram, as many as `tf.summary.histogram` makes by default."""
+
+# The Custom Scalars tab draws every layer of a run in one chart; a chart is a title and a tag pattern.
+CHARTS = {
+    "gradients": {
+        "mean |gradient| of each layer": "gradient_abs_mean/.*",
+        "gradient L2 norm of each layer": "gradient_l2/.*",
+        "share of zero gradients of each layer": "gradient_zero_fraction/.*",
+    },
+    "weights": {
+        "weight L1 norm of each layer": "weight_l1/.*",
+        "weight change of each layer, L1": "weight_l1_change/.*",
+        "update ratio of each layer": "weight_update_ratio/.*",
+    },
+}
+
+
+class SummaryWriter:
+    """Writes scalars, histograms and images of one run into one event file.
+
+    Callbacks that log to the same directory share one writer, because TensorBoard may stop reading
+    the older of two event files in a directory: get it with `SummaryWriter.open`, and call `close`
+    as often as `open`.
+
+    >>> writer = SummaryWriter.open("logs/run1")
+    >>> writer.write(step=0, scalars={"loss": 0.7})
+    >>> writer.close()
+    """
+
+    _open = {}
+    _count = itertools.count()
+
+    @classmethod
+    def open(cls, log_dir):
+        """Returns the writer of `log_dir`, made if there is none; raises `OSError` if it cannot be."""
+        key = Path(log_dir).resolve()
+        if key not in cls._open:
+            cls._open[key] = cls(key)
+        cls._open[key]._users += 1
+        return cls._open[key]
+
+    def __init__(self, log_dir):
+        self._log_dir = log_dir
+        self._users = 0
+        self._described = set()  # tags whose metadata this file already holds
+        log_dir.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{next(self._count)}"
+        self._file = tf.io.TFRecordWriter(str(log_dir / name))
+        self._add(event_pb2.Event(file_version="brain.Event:2"))
+        self._add(event_pb2.Event(summary=summary_pb2.Summary(value=[_layout()])))
+
+    def write(self, step, scalars=None, histograms=None, images=None):
+        """Writes one event and flushes it, so that a killed process loses no finished epoch.
+
+        Args:
+            step: int, the x axis of TensorBoard; an epoch, counted from 0.
+            scalars: dict, tag to number.
+            histograms: dict, tag to array of any shape; values that are not finite are left out.
+            images: dict, tag to the bytes of a PNG file.
+        """
+        values = [self._value(tag, *_scalar(x)) for tag, x in (scalars or {}).items()]
+        values += [self._value(tag, *_histogram(x)) for tag, x in (histograms or {}).items()]
+        values += [self._value(tag, *_image(x)) for tag, x in (images or {}).items()]
+        self._add(event_pb2.Event(step=step, summary=summary_pb2.Summary(value=values)))
+
+    def close(self):
+        """Closes the file when the last callback that opened it is done."""
+        self._users -= 1
+        if self._users == 0:
+            del self._open[self._log_dir]
+            self._file.close()
+
+    def _value(self, tag, metadata, tensor):
+        value = summary_pb2.Summary.Value(tag=tag, tensor=tensor)
+        if tag not in self._described:  # TensorBoard reads it from a tag's first value
+            self._described.add(tag)
+            value.metadata.CopyFrom(metadata)
+        return value
+
+    def _add(self, event):
+        event.wall_time = time.time()
+        self._file.write(event.SerializeToString())
+        self._file.flush()
+
+
+SCALAR = scalar_plugin.create_summary_metadata("", "")
+HISTOGRAM = histogram_plugin.create_summary_metadata("", "")
+IMAGE = image_plugin.create_summary_metadata("", "")
+
+
+def _scalar(number):
+    return SCALAR, tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[number])
+
+
+def _histogram(values):
+    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_DOUBLE, tensor_content=histogram(values).tobytes())
+    for size in (BUCKETS, 3):
+        tensor.tensor_shape.dim.add(size=size)
+    return HISTOGRAM, tensor
+
+
+def histogram(values):
+    """Returns `values` as TensorBoard's histogram tensor: (30, 3) of left edge, right edge, count.
+
+    Equal buckets between the smallest and the largest finite value; where all are the same, that
+    value is both edges of every bucket and the last one counts them, as `tf.summary.histogram` has it.
+    """
+    values = np.asarray(values, "float64").ravel()
+    values = values[np.isfinite(values)]
+    table = np.zeros((BUCKETS, 3))
+    if values.size == 0:
+        return table
+    low, high = values.min(), values.max()
+    if low == high:
+        table[:, :2] = low
+        table[-1, 2] = values.size
+        return table
+    edges = np.linspace(low, high, BUCKETS + 1)
+    bucket = ((values - low) * (BUCKETS / (high - low))).astype(int)
+    table[:, 0], table[:, 1] = edges[:-1], edges[1:]
+    table[:, 2] = np.bincount(np.minimum(bucket, BUCKETS - 1), minlength=BUCKETS)
+    return table
+
+
+def _image(png):
+    width, height = struct.unpack(">II", png[16:24])  # a PNG's header comes first (RFC 2083, 3.2)
+    sizes = [str(width).encode(), str(height).encode()]
+    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[*sizes, png])
+    tensor.tensor_shape.dim.add(size=3)
+    return IMAGE, tensor
+
+
+def _layout():
+    layout = layout_pb2.Layout()
+    for category, charts in CHARTS.items():
+        group = layout.category.add(title=category)
+        for title, pattern in charts.items():
+            group.chart.add(title=title).multiline.tag.append(pattern)
+    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[layout.SerializeToString()])
+    return summary_pb2.Summary.Value(
+        tag=layout_plugin.CONFIG_SUMMARY_TAG,
+        metadata=layout_plugin.create_summary_metadata(),
+        tensor=tensor,
+    )

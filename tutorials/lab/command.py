@@ -1,0 +1,114 @@
+"""The command line of a script: its flags, its checks before anything slow, and what it prints at the end."""
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from .experiment import Settings
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that keeps the lines of its description and reports a mistake in one sentence."""
+
+    def __init__(self, **options):
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def main(run, description):
+    """Runs a script from the command line: its flags, then `run(settings)`, then its table.
+
+    Args:
+        run: function of a `Settings` that returns a list of `Result`.
+        description: the script's docstring; `--help` prints it.
+    """
+    parser = Parser(description=description)
+    add_flags(parser)
+    run_all([run], check(parser, parser.parse_args()))
+
+
+def add_flags(parser):
+    """Adds the flags that all scripts share."""
+    parser.add_argument("--epochs", type=_positive, metavar="N", help="epochs to train (default: the experiment's own)")
+    parser.add_argument("--seed", type=_natural, metavar="S", default=1, help="seed of weights and batches (default: 1)")
+    parser.add_argument("--logdir", type=Path, metavar="DIR", default=Path("logs"), help="where runs go (default: logs)")
+
+
+def check(parser, arguments):
+    """Returns the `Settings` asked for, or ends with exit code 2 and a sentence saying what is wrong."""
+    backend = os.environ["KERAS_BACKEND"]
+    if backend != "tensorflow":
+        parser.error(f"the tutorials need Keras on TensorFlow, but KERAS_BACKEND is {backend!r}: set it to tensorflow")
+    try:
+        arguments.logdir.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=arguments.logdir).close()
+    except OSError as error:
+        parser.error(f"--logdir {arguments.logdir} cannot be written ({error.strerror}): name a folder that can")
+    return Settings(arguments.epochs, arguments.seed, arguments.logdir)
+
+
+def run_all(runs, settings):
+    """Runs each of `runs` with the settings; ends with the table of results and the next line to type.
+
+    Ctrl-C ends it with exit code 130, after the table of what was finished.
+    """
+    results = []
+    try:
+        for run in runs:
+            results += run(settings)
+    except KeyboardInterrupt:
+        print("\nInterrupted. What is finished stays; the run under way keeps its finished epochs.", file=sys.stderr)
+        raise SystemExit(130) from None
+    finally:
+        if results:
+            print(f"\n{table(results)}")
+        print(f"\nFigures and event files are in {settings.logdir}. To look at them:\n")
+        print(f"    {_tensorboard()} --logdir {shlex.quote(str(settings.logdir))}")
+
+
+def table(results):
+    """Returns a table of the results as text: model, published accuracies, measured accuracies."""
+    rows = [("model", "published train / test", "measured train / test")]
+    for result in results:
+        measured = (result.train_accuracy, result.test_accuracy)
+        rows.append((result.experiment.title, _accuracies(result.experiment.published), _accuracies(measured)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _accuracies(value):
+    return value if isinstance(value, str) else "{:.3f} / {:.3f}".format(*value)
+
+
+def _tensorboard():
+    """The command as it has to be typed: with its folder, unless the shell finds this environment's own."""
+    ours = Path(sys.executable).parent / "tensorboard"
+    found = shutil.which("tensorboard")
+    if found and Path(found).absolute() == ours.absolute():
+        return "tensorboard"
+    return shlex.quote(os.path.relpath(ours)) if ours.exists() else "tensorboard"
+
+
+def _positive(text):
+    return _whole_number(text, 1, "1 or more")
+
+
+def _natural(text):
+    return _whole_number(text, 0, "0 or more")
+
+
+def _whole_number(text, least, words):
+    try:
+        number = int(text)
+    except ValueError:
+        number = None
+    if number is None or not least <= number < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {words}")
+    return number

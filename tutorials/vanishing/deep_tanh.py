@@ -1,0 +1,27 @@
+"""Deep tanh: the same network with five hidden layers instead of one.
+
+Question: do more layers learn more? With tanh and weights uniform in [0, 1] they do not: both
+accuracies stay near 50 %, a coin toss. The tutorial reports 0.530 and 0.468. `gradient_diagnosis` looks for the reason.
+"""
+
+from tutorials.lab import Experiment, main, mlp
+
+
+def build_model():
+    from keras.initializers import RandomUniform
+
+    return mlp(5, activation="tanh", initializer=RandomUniform(0, 1), output_initializer=RandomUniform(0, 1))
+
+
+EXPERIMENT = Experiment("deep_tanh", "tanh, 5 hidden layers", build_model, published=(0.530, 0.468))
+
+
+def run(settings):
+    from tutorials.lab.training import train
+
+    result, _ = train(EXPERIMENT, settings)
+    return [result]
+
+
+if __name__ == "__main__":
+    main(run, __doc__)

@@ -1,0 +1,27 @@
+"""Deeper ReLU: 15 and 20 hidden layers, to find where ReLU gives out too.
+
+Question: is ReLU immune? The tutorial shows plots only: 15 layers still learn, though later, and 20 no
+longer do. One seed decides little here: a different one may fail at 15 or still learn at 20.
+"""
+
+from tutorials.lab import Experiment, main, mlp
+
+EXPERIMENTS = [
+    Experiment(
+        f"relu_{layers}_layers",
+        f"ReLU, {layers} hidden layers",
+        lambda layers=layers: mlp(layers, activation="relu", initializer="he_uniform"),
+        published=published,
+    )
+    for layers, published in ((15, "learns (plot only)"), (20, "does not learn (plot only)"))
+]
+
+
+def run(settings):
+    from tutorials.lab.training import train
+
+    return [train(experiment, settings)[0] for experiment in EXPERIMENTS]
+
+
+if __name__ == "__main__":
+    main(run, __doc__)
