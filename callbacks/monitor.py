@@ -115,8 +115,8 @@ class Monitor(keras.callbacks.Callback):
             raise ValueError(f"Unknown quantity {quantity!r}; there are {', '.join(self.QUANTITIES)}.")
         if not self._rows:
             raise ValueError(f"{type(self).__name__} has recorded nothing yet: plot after model.fit.")
-        title = f"{self.model.name}: {self.QUANTITIES[quantity]}"
-        return pictures.heatmap(self.history[quantity], self.layers, self.epochs, title, self.QUANTITIES[quantity])
+        words = self.QUANTITIES[quantity]
+        return pictures.heatmap(self.history[quantity], self.layers, self.epochs, f"{words} of each layer", words)
 
 
 def kernels(model):

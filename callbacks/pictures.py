@@ -41,7 +41,9 @@ def draw_heatmap(axes, values, layers, epochs, norm=None):
     extent = (epochs[0] - 0.5, epochs[-1] + 0.5, -0.5, len(layers) - 0.5)
     drawn = {"aspect": "auto", "origin": "lower", "extent": extent, "interpolation": "nearest"}
     marks = np.ma.masked_where(finite & (values != 0), finite)
-    axes.imshow(np.ma.filled(marks.astype(float), np.nan), cmap=ListedColormap([NONFINITE, ZERO]), vmin=0, vmax=1, **drawn)
+    axes.imshow(
+        np.ma.filled(marks.astype(float), np.nan), cmap=ListedColormap([NONFINITE, ZERO]), vmin=0, vmax=1, **drawn
+    )
     image = axes.imshow(shown, cmap="viridis", norm=norm or log_norm(values), **drawn)
     every = max(1, round(len(layers) / 30))
     axes.set_yticks(range(0, len(layers), every), layers[::every], parse_math=False)
@@ -67,4 +69,3 @@ def png(figure):
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
     return buffer.getvalue()
-

@@ -141,7 +141,7 @@ def histogram(values):
         table[-1, 2] = values.size
         return table
     edges = np.linspace(low, high, BUCKETS + 1)
-    bucket = ((values - low) * (BUCKETS / (high - low))).astype(int)
+    bucket = ((values - low) / (high - low) * BUCKETS).astype(int)
     table[:, 0], table[:, 1] = edges[:-1], edges[1:]
     table[:, 2] = np.bincount(np.minimum(bucket, BUCKETS - 1), minlength=BUCKETS)
     return table

@@ -4,5 +4,6 @@ import os
 
 # The scripts are written for TensorFlow; whoever asks for another backend is told so by the command line.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# TensorFlow's start-up notices (CPU features, oneDNN) would bury the first lines a reader sees.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# What TensorFlow's C++ has to say (CPU features, the GPU it did not find) would bury what a reader looks for;
+# its errors reach Python as exceptions all the same.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

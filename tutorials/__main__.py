@@ -17,6 +17,7 @@ FOLDERS = {"vanishing": VANISHING}
 
 
 def main(argv=None):
+    """Parses the arguments, lists or runs, and exits with 2 where they make no sense."""
     parser = Parser(prog="python -m tutorials", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     run = commands.add_parser("run", help="run scripts by name", description="Runs scripts, or a folder of them.")
@@ -37,7 +38,9 @@ def listing():
     for folder, names in FOLDERS.items():
         lines.append(f"{folder}/")
         lines += [f"  {name:20}{_first_line(folder, name)}" for name in names]
-    return "\n".join([*lines, "", "Run some with: python -m tutorials run NAME... [--epochs N] [--seed S] [--logdir DIR]"])
+    return "\n".join(
+        [*lines, "", "Run some with: python -m tutorials run NAME... [--epochs N] [--seed S] [--logdir DIR]"]
+    )
 
 
 def _first_line(folder, name):

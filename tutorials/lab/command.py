@@ -36,8 +36,12 @@ def main(run, description):
 def add_flags(parser):
     """Adds the flags that all scripts share."""
     parser.add_argument("--epochs", type=_positive, metavar="N", help="epochs to train (default: the experiment's own)")
-    parser.add_argument("--seed", type=_natural, metavar="S", default=1, help="seed of weights and batches (default: 1)")
-    parser.add_argument("--logdir", type=Path, metavar="DIR", default=Path("logs"), help="where runs go (default: logs)")
+    parser.add_argument(
+        "--seed", type=_natural, metavar="S", default=1, help="seed of weights and batches (default: 1)"
+    )
+    parser.add_argument(
+        "--logdir", type=Path, metavar="DIR", default=Path("logs"), help="where runs go (default: logs)"
+    )
 
 
 def check(parser, arguments):
@@ -58,18 +62,39 @@ def run_all(runs, settings):
 
     Ctrl-C ends it with exit code 130, after the table of what was finished.
     """
-    results = []
+    results, interrupted = [], False
+    load_tensorflow()
     try:
         for run in runs:
             results += run(settings)
     except KeyboardInterrupt:
-        print("\nInterrupted. What is finished stays; the run under way keeps its finished epochs.", file=sys.stderr)
-        raise SystemExit(130) from None
+        interrupted = True
+        print(
+            "\nInterrupted: what is finished stays, and the run under way keeps its finished epochs.", file=sys.stderr
+        )
+    if results:
+        print(f"\n{table(results)}")
+    print(f"\nFigures and event files are in {settings.logdir}. To look at them in TensorBoard:\n")
+    print(f"    {_tensorboard()} --logdir {shlex.quote(str(settings.logdir))}")
+    if interrupted:
+        sys.exit(130)
+
+
+def load_tensorflow():
+    """Imports TensorFlow without its start-up notices, which C++ prints past every Python setting."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        import keras
+        import tensorflow as tf
+
+        tf.zeros(1) + 1  # the search for a GPU speaks up here
     finally:
-        if results:
-            print(f"\n{table(results)}")
-        print(f"\nFigures and event files are in {settings.logdir}. To look at them:\n")
-        print(f"    {_tensorboard()} --logdir {shlex.quote(str(settings.logdir))}")
+        os.dup2(stderr, 2)
+        os.close(stderr)
+    return keras
 
 
 def table(results):

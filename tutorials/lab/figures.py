@@ -53,12 +53,15 @@ def gradients(monitors):
 
     Args:
         monitors: dict of a model's title to its `GradientMonitor` after `fit`.
+
+    What to see: a dark band is a layer that hardly gets a gradient.
     """
     norm = log_norm(*(monitor.history["abs_mean"] for monitor in monitors.values()))
-    figure = Figure(figsize=(6 * len(monitors), 3.6), layout="constrained")
+    figure = Figure(figsize=(5.5 * len(monitors), 3.8), layout="constrained")
     panels = figure.subplots(1, len(monitors), squeeze=False)[0]
     for axes, (title, monitor) in zip(panels, monitors.items(), strict=True):
         image = draw_heatmap(axes, monitor.history["abs_mean"], monitor.layers, monitor.epochs, norm)
         axes.set_title(title)
     figure.colorbar(image, ax=panels, label="mean |gradient| (log scale)")
+    figure.suptitle("Gradient of each layer's kernel during training: dark layers hardly learn")
     return figure

@@ -1,0 +1,67 @@
+import keras
+import numpy as np
+import pytest
+
+from callbacks import GradientMonitor, WeightNormMonitor
+
+X = np.random.RandomState(0).uniform(-1, 1, (40, 3)).astype("float32")
+Y = X.sum(axis=1)
+
+
+class Snapshots(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.kernels = [self.read()]
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.kernels.append(self.read())
+
+    def read(self):
+        return [layer.kernel.numpy().astype("float64") for layer in self.model.layers]
+
+
+def build():
+    keras.utils.set_random_seed(1)
+    layers = [keras.layers.Dense(4, "relu", name="first"), keras.layers.Dense(1, name="last")]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    model.compile(keras.optimizers.SGD(0.05), "mse")
+    return model
+
+
+def test_history_is_the_difference_of_the_weights():
+    monitor, snapshots = WeightNormMonitor(), Snapshots()
+    build().fit(X, Y, epochs=3, verbose=0, callbacks=[monitor, snapshots])
+    assert monitor.layers == ["first", "last"]
+    for epoch in range(3):
+        for i in range(2):
+            before, after = snapshots.kernels[epoch][i], snapshots.kernels[epoch + 1][i]
+            change = np.abs(after - before).sum()
+            assert monitor.history["l1"][epoch, i] == pytest.approx(np.abs(after).sum())
+            assert monitor.history["l1_change"][epoch, i] == pytest.approx(change)
+            assert monitor.history["update_ratio"][epoch, i] == pytest.approx(change / np.abs(before).sum())
+
+
+def test_a_kernel_of_zeros_has_no_ratio():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile("sgd", "mse")
+    monitor = WeightNormMonitor()
+    model.fit(X, Y, verbose=0, callbacks=[monitor])
+    assert np.isnan(monitor.history["update_ratio"][0, 0])
+    assert monitor.history["l1_change"][0, 0] > 0
+
+
+def test_both_monitors_share_one_event_file(tmp_path, read_tensors):
+    monitors = [GradientMonitor(tmp_path, histogram_freq=1), WeightNormMonitor(tmp_path, histogram_freq=1)]
+    model = build()
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=monitors)
+    assert len(list(tmp_path.glob("*tfevents*"))) == 1
+    tensors = read_tensors(tmp_path)
+    for monitor in monitors:
+        for name, values in monitor.history.items():
+            for i, layer in enumerate(monitor.layers):
+                written = tensors[f"{monitor.PREFIX}_{name}/{layer}"]
+                np.testing.assert_allclose([written[0], written[1]], values[:, i], rtol=1e-6)
+    kernel = model.layers[0].kernel.numpy()
+    histogram = tensors["first/kernel_0"][1]
+    assert histogram[:, 2].sum() == kernel.size
+    assert (histogram[0, 0], histogram[-1, 1]) == pytest.approx((kernel.min(), kernel.max()))
+    assert {"weight_history", "gradient_history"} <= set(tensors)

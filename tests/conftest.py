@@ -1,0 +1,77 @@
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def root():
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def run_python():
+    """Runs `python ARGUMENTS` from the root of the checkout, as a user would; returns the finished process."""
+
+    def run(*arguments, **options):
+        options = {"cwd": ROOT, "capture_output": True, "text": True, "timeout": 300} | options
+        return subprocess.run([sys.executable, *map(str, arguments)], check=False, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tensorboard():
+    """Starts real TensorBoard servers: call it with a log directory, get the address of its pages."""
+    servers = []
+
+    def start(logdir):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        command = [sys.executable, "-m", "tensorboard.main", "--logdir", logdir, "--port", port, "--host", "127.0.0.1"]
+        server = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        servers.append(server)
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(300):
+            assert server.poll() is None, "tensorboard ended"
+            try:
+                urllib.request.urlopen(f"{address}/data/runs", timeout=5).close()
+                return address
+            except OSError:
+                time.sleep(0.2)
+        raise TimeoutError("tensorboard did not answer in 60 s")
+
+    yield start
+    for server in servers:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A headless Chromium driven by Selenium; skips where there is none."""
+    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    driver = shutil.which("chromedriver")
+    if not binary or not driver:
+        pytest.skip("needs chromium and chromedriver on the PATH (Debian: apt install chromium chromium-driver)")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    flags = "headless no-sandbox disable-gpu disable-dev-shm-usage no-first-run disable-background-networking"
+    for flag in (*flags.split(), "disable-component-update", "disable-sync", "disable-quic", "window-size=1500,1100"):
+        options.add_argument(f"--{flag}")
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
+    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as chrome:
+        yield chrome
