@@ -70,7 +70,7 @@ def browser(tmp_path_factory):
     options = webdriver.ChromeOptions()
     options.binary_location = binary
     flags = "headless no-sandbox disable-gpu disable-dev-shm-usage no-first-run disable-background-networking"
-    for flag in (*flags.split(), "disable-component-update", "disable-sync", "disable-quic", "window-size=1500,1100"):
+    for flag in (*flags.split(), "disable-component-update", "disable-sync", "disable-quic", "window-size=1500,3000"):
         options.add_argument(f"--{flag}")
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
     with webdriver.Chrome(options, webdriver.ChromeService(driver)) as chrome:

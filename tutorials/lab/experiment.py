@@ -53,15 +53,21 @@ def mlp(hidden_layers, width=5, *, activation, initializer="glorot_uniform", out
         hidden_layers: number of hidden layers.
         width: units of each.
         activation: a Keras activation for the hidden layers.
-        initializer: a Keras initializer for the hidden layers' kernels.
-        output_initializer: a Keras initializer for the output layer's kernel.
+        initializer: of the hidden layers' kernels: a name that Keras knows, or a function that returns a new
+            initializer. (Not an initializer itself: in Keras 3 one returns the same values at every call, and
+            all layers would start alike.)
+        output_initializer: the same for the output layer's kernel.
     """
     from keras import Input, Sequential
     from keras.layers import Dense
 
     model = Sequential([Input((2,))])
     for number in range(1, hidden_layers + 1):
-        model.add(Dense(width, activation, kernel_initializer=initializer, name=f"dense_{number}"))
+        model.add(Dense(width, activation, kernel_initializer=_new(initializer), name=f"dense_{number}"))
     name = f"dense_{hidden_layers + 1}"
-    model.add(Dense(1, "sigmoid", kernel_initializer=output_initializer, name=name))
+    model.add(Dense(1, "sigmoid", kernel_initializer=_new(output_initializer), name=name))
     return model
+
+
+def _new(initializer):
+    return initializer if isinstance(initializer, str) else initializer()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from callbacks.summaries import SummaryWriter
 
@@ -41,6 +41,7 @@ def fit(model, train, test, epochs, batch_size=32, seed=1, callbacks=()):
     """
     train_step, jit_compile = model.train_step, model.jit_compile
     points = len(train[0])
+    batch_size = min(batch_size, points)
     full = points - points % batch_size
     x_test, y_test = map(tf.constant, test)
 

@@ -7,10 +7,14 @@ accuracies stay near 50 %, a coin toss. The tutorial reports 0.530 and 0.468. `g
 from tutorials.lab import Experiment, main, mlp
 
 
-def build_model():
+def uniform():
     from keras.initializers import RandomUniform
 
-    return mlp(5, activation="tanh", initializer=RandomUniform(0, 1), output_initializer=RandomUniform(0, 1))
+    return RandomUniform(0, 1)
+
+
+def build_model():
+    return mlp(5, activation="tanh", initializer=uniform, output_initializer=uniform)
 
 
 EXPERIMENT = Experiment("deep_tanh", "tanh, 5 hidden layers", build_model, published=(0.530, 0.468))

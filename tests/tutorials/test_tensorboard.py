@@ -1,0 +1,116 @@
+"""What a reader sees: a real TensorBoard over runs of the real script, asked over HTTP and opened in a real browser."""
+
+import json
+import time
+import urllib.parse
+import urllib.request
+
+import pytest
+
+LAYERS = [f"dense_{i}" for i in range(1, 7)]
+EPOCHS = 12
+
+
+@pytest.fixture(scope="module")
+def logdir(tmp_path_factory, run_python):
+    """Two runs of the gradient diagnosis, so that each model has two."""
+    directory = tmp_path_factory.mktemp("logs")
+    for _ in range(2):
+        ran = run_python("-m", "tutorials", "run", "gradient_diagnosis", "--epochs", EPOCHS, "--logdir", directory)
+        assert ran.returncode == 0, ran.stderr
+    return directory
+
+
+@pytest.fixture(scope="module")
+def address(logdir, tensorboard):
+    address = tensorboard(logdir)
+    wanted = 2 * 2 * 3  # times, models, folders of a run
+    for _ in range(100):
+        runs = ask(f"{address}/data/runs")
+        tags = ask(f"{address}/data/plugin/scalars/tags")
+        if len(runs) == wanted and sum(map(len, tags.values())) == 4 * (2 + 2 + 6 * 9):
+            return address
+        time.sleep(0.3)
+    raise AssertionError(f"TensorBoard found {runs} and {tags}")
+
+
+def ask(url, **parameters):
+    with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(parameters)}", timeout=20) as answer:
+        return json.load(answer)
+
+
+def test_two_runs_of_a_script_are_two_runs(address):
+    runs = [
+        run for run in ask(f"{address}/data/runs") if run.startswith("deep_tanh_gradients/") and run.count("/") == 1
+    ]
+    assert len(runs) == 2
+    assert all(run.endswith("_seed1") for run in runs)
+
+
+def test_tags_and_values(address):
+    scalars = ask(f"{address}/data/plugin/scalars/tags")
+    runs = [run for run in scalars if run.count("/") == 1]
+    quantities = {"gradient": ["mean", "abs_mean", "l2", "max", "zero_fraction", "nonfinite"]}
+    quantities["weight"] = ["l1", "l1_change", "update_ratio"]
+    tags = {f"{kind}_{name}/{layer}" for kind, names in quantities.items() for name in names for layer in LAYERS}
+    for run in runs:
+        assert set(scalars[run]) == tags
+        assert set(scalars[f"{run}/train"]) == set(scalars[f"{run}/validation"]) == {"epoch_loss", "epoch_accuracy"}
+    events = ask(f"{address}/data/plugin/scalars/scalars", run=runs[0], tag="gradient_abs_mean/dense_6")
+    assert [step for _, step, _ in events] == list(range(EPOCHS))
+    assert all(0 < value < 10 for _, _, value in events)
+
+
+def test_the_tutorials_filter_finds_every_layers_histogram(address):
+    histograms = ask(f"{address}/data/plugin/histograms/tags")
+    for run, tags in histograms.items():
+        assert sorted(tag for tag in tags if "kernel_0_grad" in tag) == [f"{layer}/kernel_0_grad" for layer in LAYERS]
+        events = ask(f"{address}/data/plugin/histograms/histograms", run=run, tag="dense_2/kernel_0_grad")
+        assert len(events) == EPOCHS
+        counts = [sum(count for _, _, count in buckets) for _, _, buckets in events]
+        assert counts == pytest.approx([16 * 25] * EPOCHS)  # steps by elements
+    distributions = ask(f"{address}/data/plugin/distributions/tags")
+    assert {run: sorted(tags) for run, tags in distributions.items()} == {
+        run: sorted(tags) for run, tags in histograms.items()
+    }
+
+
+def test_image_and_custom_charts(address):
+    images = ask(f"{address}/data/plugin/images/tags")
+    run = next(iter(images))
+    assert set(images[run]) == {"gradient_history", "weight_history"}
+    (image,) = ask(f"{address}/data/plugin/images/images", run=run, tag="gradient_history", sample=0)
+    with urllib.request.urlopen(f"{address}/data/plugin/images/individualImage?{image['query']}", timeout=20) as answer:
+        assert answer.read(8) == b"\x89PNG\r\n\x1a\n"
+    assert image["width"] == 800
+    layout = ask(f"{address}/data/plugin/custom_scalars/layout")
+    assert [category["title"] for category in layout["category"]] == ["gradients", "weights"]
+
+
+VISIBLE_TEXT = """
+    const read = node => node.nodeType === Node.TEXT_NODE ? node.textContent
+        : ["STYLE", "SCRIPT"].includes(node.nodeName) ? ""
+        : [...(node.shadowRoot ? [node.shadowRoot] : []), ...node.childNodes].map(read).join(" ");
+    return read(document.body);
+"""
+
+
+@pytest.mark.parametrize(
+    ("page", "wanted"),
+    [
+        ("?pinnedCards=&tagFilter=gradient_abs_mean#timeseries", [f"gradient_abs_mean/{layer}" for layer in LAYERS]),
+        ("#distributions&tagFilter=kernel_0_grad", LAYERS),
+        ("#histograms&tagFilter=kernel_0_grad", LAYERS),
+        ("#custom_scalars", ["mean |gradient| of each layer"]),
+    ],
+)
+def test_pages_show_the_layers(address, browser, page, wanted):
+    browser.get("about:blank")
+    browser.get(f"{address}/{page}")
+    for _ in range(100):
+        text = browser.execute_script(VISIBLE_TEXT)
+        if all(name in text for name in wanted):
+            return
+        time.sleep(0.3)
+    missing = [name for name in wanted if name not in text]
+    raise AssertionError(f"{missing} not found on {page}: {text[:2000]}")
