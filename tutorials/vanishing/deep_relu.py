@@ -1,7 +1,8 @@
 """Deep ReLU: the five hidden layers again, with rectified units and He-uniform weights.
 
-Question: does the depth that failed with tanh work with ReLU? It does: the tutorial reports 0.836 and
-0.840, better than the shallow network. The output layer keeps Keras's default initializer.
+Question: does the depth that failed with tanh work with ReLU? The tutorial reports 0.836 and 0.840,
+better than the shallow network. The output layer keeps Keras's default initializer.
+Found with seed 1: it does, 0.836 and 0.848, and it is there within 50 epochs.
 """
 
 from tutorials.lab import Experiment, main, mlp

@@ -4,6 +4,8 @@ Question: why does deep tanh fail where deep ReLU succeeds? Both are trained aga
 now with `GradientMonitor` and `WeightNormMonitor` among the callbacks of `fit`. In TensorBoard, open
 Distributions or Histograms and filter by `kernel_0_grad`; dense_1 is the first hidden layer, dense_6 the output.
 The training itself is untouched: the accuracies are those of `deep_tanh` and `deep_relu`, to the last digit.
+Found with seed 1: in deep tanh the output layer's mean |gradient| is 0.07 and the middle layers' 0.003; in deep
+ReLU all layers have between 0.015 and 0.10, the first hidden layer the most.
 """
 
 import dataclasses
