@@ -1,4 +1,4 @@
-"""Keras 3 callbacks that watch a network train: gradients and weights, layer by layer.
+"""Keras 3 callbacks that watch a network train: gradients, weights and activations, layer by layer.
 
 >>> from callbacks import GradientMonitor
 >>> gradients = GradientMonitor(log_dir="logs/run1", histogram_freq=1)
@@ -7,7 +7,8 @@
 (10, 6)
 """
 
+from .activations import ActivationMonitor
 from .gradients import GradientMonitor
 from .weights import WeightNormMonitor
 
-__all__ = ["GradientMonitor", "WeightNormMonitor"]
+__all__ = ["ActivationMonitor", "GradientMonitor", "WeightNormMonitor"]

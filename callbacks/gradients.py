@@ -2,10 +2,11 @@
 
 import contextlib
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from .monitor import Monitor
+from .monitor import Monitor, kernels
 
 SAMPLED_ELEMENTS = 4096
 """Elements of a kernel that go into a histogram, at most: a fixed random choice where it has more."""
@@ -15,11 +16,12 @@ SAMPLED_VALUES = 2**18
 
 
 class GradientMonitor(Monitor):
-    """Records the gradient of every kernel at every training step of `fit`.
+    """Records the gradient of every kernel while `fit` trains.
 
     It stands where the optimizer is handed the gradients, inside the compiled train step, so what it
     sees is what trains the model, on the very batches that train it: unscaled under mixed precision,
-    before clipping and weight decay. Nothing is computed twice and no data is passed again.
+    summed over the replicas of a distribution strategy, before clipping and weight decay. Nothing is
+    computed twice, no data is passed again, and the training is the same bit by bit.
 
     With a `log_dir`, TensorBoard shows a scalar `gradient_<quantity>/<layer>` an epoch, every
     `histogram_freq` epochs a histogram `<layer>/kernel_0_grad`, and at the end an image of
@@ -33,21 +35,33 @@ class GradientMonitor(Monitor):
     Args:
         log_dir: directory for TensorBoard's event file; `None` writes nothing.
         histogram_freq: histograms are written every so many epochs; 0 writes none. A histogram
-            pools the elements of the kernel's gradient over the epoch's steps (over the last ones, and
-            over a fixed random choice of elements, where there are more than 4096 elements or 262,144
-            numbers in all).
+            pools the elements of the kernel's gradient over the epoch's sampled steps (over the last
+            ones, and over a fixed random choice of elements, where there are more than 4096 elements or
+            262,144 numbers in all).
+        sampled_steps: steps of an epoch that are looked at, at most, evenly spaced from the first;
+            `None` looks at every step, which costs more the larger the kernels are. (While the number of
+            steps is unknown, as in the first epoch on a generator, all are looked at. Under a
+            distribution strategy with several replicas they always are.)
+        optimizer: the optimizer to listen to, for models that train with several; `None` takes
+            `model.optimizer`.
 
     Attributes:
-        layers: list of str, one name for each kernel, in model order.
+        layers: list of str, one name for each kernel that the optimizer is handed, in model order.
         epochs: list of int, the epochs recorded.
-        history: dict of float arrays of shape (epochs, layers). Each step yields a figure over the
-            finite elements of the kernel's gradient; an epoch's figure is, over its steps, the mean of
-            `mean` (signed), `abs_mean` (magnitudes), `l2` (the norm) and `zero_fraction` (share of exact
-            zeros, 0 to 1), the largest of `max` (magnitude), and the sum of `nonfinite` (the number of
-            NaN or infinite elements). A kernel that got no finite gradient in an epoch has NaN.
+        history: dict of float arrays of shape (epochs, layers). Each sampled step yields a figure over
+            the finite elements of the kernel's gradient; an epoch's figure is, over these steps, the mean
+            of `mean` (signed), `abs_mean` (magnitudes), `l2` (the norm) and `zero_fraction` (share of
+            exact zeros, 0 to 1), the largest of `max` (magnitude), and the sum of `nonfinite` (the number
+            of NaN or infinite elements). Where the optimizer clips, `clipped_fraction` is the share of
+            steps in which it shortened this gradient. A kernel that got no finite gradient in an epoch has
+            NaN. With gradient accumulation, each micro-batch is a step, and clipping is not watched.
+        sampled_steps_history: int array of shape (epochs,), the steps looked at.
+        skipped_steps_history: int array of shape (epochs,), the steps that loss scaling dropped
+            because of a gradient that was not finite; they are in no other figure.
 
     Raises:
-        ValueError: in `fit`, if the model has no trainable kernel or no optimizer.
+        ValueError: if an argument makes no sense; in `fit`, if the model has no trainable kernel or
+            no optimizer.
         RuntimeError: if Keras does not run on TensorFlow.
     """
 
@@ -62,28 +76,67 @@ class GradientMonitor(Monitor):
     PREFIX = "gradient"
     HISTOGRAM_SUFFIX = "_grad"
 
+    def __init__(self, log_dir=None, histogram_freq=0, sampled_steps=32, optimizer=None):
+        super().__init__(log_dir, histogram_freq)
+        if sampled_steps is not None and (sampled_steps < 1 or sampled_steps != int(sampled_steps)):
+            raise ValueError(
+                f"sampled_steps must be a number of steps, 1 or more, or None for every step, not {sampled_steps!r}."
+            )
+        if not isinstance(optimizer, keras.optimizers.Optimizer | None):
+            raise ValueError(f"optimizer must be a Keras optimizer of the model, or None, not {optimizer!r}.")
+        self.sampled_steps = sampled_steps
+        self.optimizer = optimizer
+
+    @property
+    def sampled_steps_history(self):
+        """Int array of shape (epochs,): the steps looked at."""
+        return np.array([row["sampled_steps"] for row in self._rows], int)
+
+    @property
+    def skipped_steps_history(self):
+        """Int array of shape (epochs,): the steps that loss scaling dropped."""
+        return np.array([row.get("skipped_steps", 0) for row in self._rows], int)
+
     def on_train_begin(self, logs=None):
-        if self.model.optimizer is None:
+        if (self.optimizer or self.model.optimizer) is None:
             raise ValueError(f"GradientMonitor needs an optimizer: compile model {self.model.name!r} with one.")
-        super().on_train_begin(logs)
+        self._kernels = kernels(self.model)
         variables = list(self._kernels.values())
         self._index = {id(variable): i for i, variable in enumerate(variables)}
-        # Sums over the steps of an epoch, a row each: mean, abs_mean, l2, zero_fraction, nonfinite, steps
-        # with a finite gradient; the last row is a running maximum.
-        self._zeros = tf.zeros((7, len(variables)))
-        self._totals = tf.Variable(self._zeros, trainable=False)
-        self._sample = _Sample(variables) if self.histogram_freq and self.log_dir is not None else None
+        self._handed = set()  # indices of the kernels that `apply` was called with; known once a step was traced
+        self._outer = self.optimizer or self.model.optimizer
+        self._inner = self._outer
+        while hasattr(self._inner, "inner_optimizer"):  # LossScaleOptimizer hands its inner one unscaled gradients
+            self._inner = self._inner.inner_optimizer
+        self._clips = _clips(self._inner)
+        self.quantities = self.QUANTITIES | ({"clipped_fraction": "share of steps clipped"} if self._clips else {})
+        self.begin(list(self._kernels))
+        strategy = self.model.distribute_strategy
+        self._replicas = strategy.num_replicas_in_sync
+        with strategy.scope():
+            # Sums over the sampled steps of an epoch, a row each: mean, abs_mean, l2, zero_fraction,
+            # nonfinite, clipped, steps with a finite gradient; the last row is a running maximum.
+            self._totals = _variable(tf.zeros((8, len(variables))))
+            # Steps that the optimizer was asked for, that reached it, and that were looked at.
+            self._counts = _variable(tf.zeros(3, tf.int32))
+            self._stride = _variable(tf.constant(1))
+            self._sample = _Sample(variables) if self.histogram_freq and self.log_dir is not None else None
+        self._set_stride((getattr(self, "params", None) or {}).get("steps"))
         self._tap = _Tap.of(self.model)
-        self._tap.listeners.append(self._see)
+        self._tap.listeners.append(self)
 
     def on_epoch_begin(self, epoch, logs=None):
         super().on_epoch_begin(epoch, logs)
-        self._totals.assign(self._zeros)
-        if self._sample:
-            self._sample.steps.assign(0)
+        self._totals.assign(tf.zeros_like(self._totals))
+        self._counts.assign([0, 0, 0])
 
     def on_epoch_end(self, epoch, logs=None):
-        mean, abs_mean, l2, zero_fraction, nonfinite, steps, peak = self._totals.numpy().astype("float64")
+        if self._handed and len(self._handed) < len(self.layers):
+            self.layers = [name for i, name in enumerate(self._kernels) if i in self._handed]
+        columns = sorted(self._handed) or range(len(self.layers))
+        totals = self._totals.numpy().astype("float64")[:, columns]
+        mean, abs_mean, l2, zero_fraction, nonfinite, clipped, steps, peak = totals
+        asked, reached, sampled = (int(count) for count in self._counts.numpy())
         steps[steps == 0] = np.nan
         row = {
             "abs_mean": abs_mean / steps,
@@ -93,37 +146,99 @@ class GradientMonitor(Monitor):
             "zero_fraction": zero_fraction / steps,
             "nonfinite": nonfinite,
         }
-        self.record(epoch, row, self._sample.read() if self.wants_histograms(epoch) else ())
+        counts = {"sampled_steps": sampled}
+        if self._clips:
+            row["clipped_fraction"] = clipped / steps
+        if self._inner is not self._outer:
+            counts["skipped_steps"] = asked - reached
+        samples = self._sample.read(sampled) if self.wants_histograms(epoch) else []
+        self.record(epoch, row, [samples[i] for i in columns] if samples else [], counts)
+        self._set_stride(reached)
 
     def on_train_end(self, logs=None):
-        self._tap.listeners.remove(self._see)
-        if not self._tap.listeners:
-            self._tap.remove()
+        self._tap.leave(self)
         super().on_train_end(logs)
 
-    def _see(self, gradients, variables):
-        """Adds one step's gradients to the totals; runs where the optimizer's `apply` is called."""
-        seen = {
-            self._index[id(variable)]: tf.convert_to_tensor(gradient)
-            for gradient, variable in zip(gradients, variables, strict=True)
-            if gradient is not None and id(variable) in self._index
-        }
+    def _set_stride(self, steps):
+        """Spaces the sampled steps of the next epoch, given how many steps it is expected to have."""
+        if self.sampled_steps is not None and self._replicas == 1:
+            self._stride.assign(-(-(steps or 1) // self.sampled_steps))
+
+    def count(self, gradients, variables):
+        """Counts a step that loss scaling may still drop; runs where its `apply` is called."""
+        self._counts.assign_add([1, 0, 0])
+
+    def see(self, gradients, variables):
+        """Looks at one step's gradients if it is one of the sampled; runs where `apply` is called."""
+        seen = {}
+        for gradient, variable in zip(gradients, variables, strict=True):
+            if id(variable) in self._index:
+                self._handed.add(self._index[id(variable)])
+                if gradient is not None:
+                    seen[self._index[id(variable)]] = gradient
+        everything = [gradient for gradient in gradients if gradient is not None]
+        if self._replicas > 1:
+            context = tf.distribute.get_replica_context()
+            seen = {i: context.all_reduce("sum", tf.convert_to_tensor(g)) for i, g in seen.items()}
+            if self._clips == "global_clipnorm":
+                everything = [context.all_reduce("sum", tf.convert_to_tensor(g)) for g in everything]
+        # At the end of data of unknown length TensorFlow starts one more step, and what does not wait for the batch
+        # still runs (so does Keras's own `iterations`): wait for the gradients.
+        with tf.control_dependencies(tf.nest.flatten(everything, expand_composites=True)):
+            if self._replicas > 1:
+                self._add(seen, everything)
+            else:
+                due = tf.equal(self._counts[1] % self._stride, 0)
+                tf.cond(due, lambda: self._add(seen, everything), lambda: tf.constant(0))
+            self._counts.assign_add([0, 1, 0])
+
+    def _add(self, seen, everything):
+        """Adds the figures of one step to the totals."""
+        scale = self._inner.loss_scale_factor or 1.0  # where it is set, the optimizer divides by it
+        seen = {i: tf.cast(tf.convert_to_tensor(g), tf.float32) / scale for i, g in seen.items()}
         absent = tf.zeros(7)
         figures = [_figures(seen[i]) if i in seen else absent for i in range(len(self._index))]
-        step = tf.stack(figures, axis=1)
-        totals = tf.concat([self._totals[:-1] + step[:-1], tf.maximum(self._totals[-1:], step[-1:])], axis=0)
+        mean, abs_mean, l2, zero_fraction, nonfinite, steps, peak = tf.unstack(tf.stack(figures, axis=1))
+        clipped = tf.zeros_like(peak)
+        if self._clips == "clipvalue":
+            clipped = tf.cast(peak > self._inner.clipvalue, tf.float32)
+        elif self._clips == "clipnorm":
+            clipped = tf.cast(l2 > self._inner.clipnorm, tf.float32)
+        elif self._clips == "global_clipnorm":
+            norm = tf.linalg.global_norm(everything) / scale
+            clipped = steps * tf.cast(norm > self._inner.global_clipnorm, tf.float32)
+        sums = tf.stack([mean, abs_mean, l2, zero_fraction, nonfinite, clipped, steps])
+        totals = tf.concat([self._totals[:-1] + sums, tf.maximum(self._totals[-1:], peak[None])], axis=0)
         self._totals.assign(totals)
         if self._sample:
-            self._sample.add(seen)
+            self._sample.add(self._counts[2], seen)
+        self._counts.assign_add([0, 0, 1])
+        return tf.constant(0)
+
+
+def _clips(optimizer):
+    """The name of the way in which an optimizer clips each step's gradients, or None."""
+    if optimizer.gradient_accumulation_steps:
+        return None
+    return next((way for way in ("clipnorm", "global_clipnorm", "clipvalue") if getattr(optimizer, way)), None)
+
+
+def _variable(value):
+    """A variable that each replica keeps for itself, and whose value is the first replica's."""
+    return tf.Variable(
+        value,
+        trainable=False,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
 
 
 def _figures(gradient):
-    """One step's figures of one gradient, shape (7,); see `GradientMonitor._totals` for the order.
+    """One step's figures of one gradient, shape (7,): mean, abs_mean, l2, zero_fraction, nonfinite, 1, largest.
 
     Everything is computed on the gradient divided by its largest magnitude, so that squares neither
     overflow when gradients explode nor underflow to a false zero when they vanish.
     """
-    gradient = tf.cast(gradient, tf.float32)
     finite = tf.math.is_finite(gradient)
     gradient = tf.where(finite, gradient, 0.0)
     count = tf.reduce_sum(tf.cast(finite, tf.float32))
@@ -158,23 +273,23 @@ class _Sample:
         self._widths = [min(size, SAMPLED_ELEMENTS) for size in sizes]
         width = sum(self._widths)
         self._capacity = max(1, min(256, SAMPLED_VALUES // width))
-        self._ring = tf.Variable(tf.zeros((self._capacity, width)), trainable=False)
-        self.steps = tf.Variable(0, trainable=False)
+        self._ring = _variable(tf.zeros((self._capacity, width)))
 
-    def add(self, gradients):
+    def add(self, step, gradients):
+        """Keeps the gradients of the epoch's `step`-th sampled step, a dict of kernel index to tensor."""
         pieces = []
         for i, (chosen, width) in enumerate(zip(self._chosen, self._widths, strict=True)):
             if i not in gradients:
                 pieces.append(tf.fill([width], np.nan))
                 continue
-            flat = tf.reshape(tf.cast(gradients[i], tf.float32), [-1])
+            flat = tf.reshape(gradients[i], [-1])
             pieces.append(flat if chosen is None else tf.gather(flat, chosen))
-        self._ring.scatter_update(tf.IndexedSlices(tf.concat(pieces, axis=0), self.steps % self._capacity))
-        self.steps.assign_add(1)
+        row = tf.concat(pieces, axis=0)[None]
+        self._ring.assign(tf.tensor_scatter_nd_update(self._ring, [[step % self._capacity]], row))
 
-    def read(self):
-        """For each kernel the recorded elements, shape (steps, elements)."""
-        rows = self._ring.numpy()[: self.steps.numpy()]
+    def read(self, steps):
+        """For each kernel the elements of the last of `steps` sampled steps, shape (steps, elements)."""
+        rows = self._ring.numpy()[:steps]
         return np.split(rows, np.cumsum(self._widths)[:-1], axis=1)
 
 
@@ -211,16 +326,26 @@ class _Tap:
             self._model.make_train_function()
             return self._model.train_function(iterator)
         try:
-            with self._intercepted_optimizer():
+            with contextlib.ExitStack() as taps:
+                for monitor in self.listeners:
+                    if monitor._outer is not monitor._inner:
+                        taps.enter_context(_before_apply(monitor._outer, monitor.count))
+                    taps.enter_context(_before_apply(monitor._inner, monitor.see))
                 if self._recording is None:
                     self._model.make_train_function(force=True)
                     self._recording, self._model.train_function = self._model.train_function, self
                 return self._recording(iterator)
-        except StopIteration:  # the end of the data
+        except (StopIteration, tf.errors.OutOfRangeError):  # the end of the data
             raise
         except BaseException:
             self.remove()
             raise
+
+    def leave(self, listener):
+        """Ends the recording for one listener, and for the model with the last."""
+        self.listeners.remove(listener)
+        if not self.listeners:
+            self.remove()
 
     def remove(self):
         """Gives the model its own train function back."""
@@ -230,22 +355,23 @@ class _Tap:
     def _is_stale(self):
         return getattr(self._model, "history", None) is not self._fit
 
-    @contextlib.contextmanager
-    def _intercepted_optimizer(self):
-        optimizer = self._model.optimizer
-        while hasattr(optimizer, "inner_optimizer"):  # LossScaleOptimizer: the inner one gets them unscaled
-            optimizer = optimizer.inner_optimizer
-        apply = optimizer.apply
 
-        def recording_apply(grads, trainable_variables=None):
-            grads = list(grads)
-            variables = list(optimizer._trainable_variables if trainable_variables is None else trainable_variables)
-            for see in self.listeners:
-                see(grads, variables)
-            return apply(grads, variables)
+@contextlib.contextmanager
+def _before_apply(optimizer, look):
+    """While open, calls `look(gradients, variables)` wherever `optimizer.apply` is called."""
+    apply, patched = optimizer.apply, vars(optimizer).get("apply")
 
-        vars(optimizer)["apply"] = recording_apply
-        try:
-            yield
-        finally:
-            del vars(optimizer)["apply"]
+    def looked_at_apply(grads, trainable_variables=None):
+        grads = list(grads)
+        variables = list(optimizer._trainable_variables if trainable_variables is None else trainable_variables)
+        look(grads, variables)
+        return apply(grads, variables)
+
+    # Straight into the instance's dictionary: Keras tracks what is assigned in the ordinary way.
+    vars(optimizer)["apply"] = looked_at_apply
+    try:
+        yield
+    finally:
+        del vars(optimizer)["apply"]
+        if patched is not None:
+            vars(optimizer)["apply"] = patched

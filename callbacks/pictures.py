@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -30,6 +31,42 @@ def heatmap(values, layers, epochs, title, label):
     image = draw_heatmap(axes, values, layers, epochs)
     axes.set_title(title)
     figure.colorbar(image, ax=axes, label=f"{label} (log scale)")
+    return figure
+
+
+def profile(lines, layers, label):
+    """Draws a quantity along the layers on a logarithmic axis, a line for each epoch.
+
+    Args:
+        lines: dict of epoch to array of shape (layers,); signs are dropped. Zeros stand as open circles
+            and NaN or infinite values as red crosses at the lower edge.
+        layers: names of the layers, input to output; drawn from left to right.
+        label: words of the y axis.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
+    figure = Figure(figsize=(max(6.5, min(14, 2 + 0.45 * len(layers))), 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    colours = colormaps["viridis"](np.linspace(0, 0.9, len(lines)))
+    places = np.arange(len(layers))
+    edge = axes.get_xaxis_transform()
+    for colour, (epoch, values) in zip(colours, lines.items(), strict=True):
+        values = np.abs(np.asarray(values, "float64"))
+        finite = np.isfinite(values)
+        shown = np.where(finite & (values > 0), values, np.nan)
+        axes.plot(places, shown, color=colour, marker="o", markersize=4, label=f"epoch {epoch}")
+        zero, broken = places[finite & (values == 0)], places[~finite]
+        circles = {"marker": "o", "linestyle": "", "markerfacecolor": "none", "markeredgecolor": colour}
+        axes.plot(zero, np.full(len(zero), 0.02), transform=edge, **circles)
+        axes.plot(broken, np.full(len(broken), 0.02), transform=edge, marker="x", linestyle="", color=NONFINITE)
+    if any((np.abs(values) > 0).any() for values in lines.values()):
+        axes.set_yscale("log")
+    every = max(1, round(len(layers) / 30))
+    axes.set_xticks(places[::every], layers[::every], rotation=45, ha="right", parse_math=False)
+    axes.set(xlabel="layer, from input to output", ylabel=f"{label} (log scale)")
+    axes.set_title(f"{label} along the layers; open circle: zero, red cross: NaN or infinite", fontsize="medium")
+    axes.legend(fontsize="small")
     return figure
 
 

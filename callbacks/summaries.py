@@ -6,11 +6,13 @@ single `Event` and written as the TFRecord that an event file is made of cost a 
 than everything else here together.)
 """
 
+import contextlib
 import itertools
 import os
 import socket
 import struct
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,11 @@ CHARTS = {
         "weight L1 norm of each layer": "weight_l1/.*",
         "weight change of each layer, L1": "weight_l1_change/.*",
         "update ratio of each layer": "weight_update_ratio/.*",
+    },
+    "activations": {
+        "share of saturated activations of each layer": "activation_saturated_fraction/.*",
+        "share of dead units of each layer": "activation_dead_fraction/.*",
+        "standard deviation of each layer's activations": "activation_std/.*",
     },
 }
 
@@ -70,7 +77,9 @@ class SummaryWriter:
         self._described = set()  # tags whose metadata this file already holds
         log_dir.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{next(self._count)}"
-        self._file = tf.io.TFRecordWriter(str(log_dir / name))
+        self._path = log_dir / name
+        self._failed = False
+        self._file = tf.io.TFRecordWriter(str(self._path))
         self._add(event_pb2.Event(file_version="brain.Event:2"))
         self._add(event_pb2.Event(summary=summary_pb2.Summary(value=[_layout()])))
 
@@ -82,18 +91,32 @@ class SummaryWriter:
             scalars: dict, tag to number.
             histograms: dict, tag to array of any shape; values that are not finite are left out.
             images: dict, tag to the bytes of a PNG file.
+
+        Where the file can no longer be written (the disk is full, the directory is gone) it warns, once.
         """
         values = [self._value(tag, *_scalar(x)) for tag, x in (scalars or {}).items()]
         values += [self._value(tag, *_histogram(x)) for tag, x in (histograms or {}).items()]
         values += [self._value(tag, *_image(x)) for tag, x in (images or {}).items()]
-        self._add(event_pb2.Event(step=step, summary=summary_pb2.Summary(value=values)))
+        if self._failed:
+            return
+        try:
+            self._add(event_pb2.Event(step=step, summary=summary_pb2.Summary(value=values)))
+            self._path.stat()  # a file deleted while it is open takes what is written without a word
+        except (OSError, tf.errors.OpError) as error:
+            self._failed = True
+            warnings.warn(
+                f"TensorBoard's event file {self._path} can no longer be written ({error}). Training goes on and "
+                "the callbacks keep their history in memory; nothing more goes into this file.",
+                stacklevel=2,
+            )
 
     def close(self):
         """Closes the file when the last callback that opened it is done."""
         self._users -= 1
         if self._users == 0:
             del self._open[self._log_dir]
-            self._file.close()
+            with contextlib.suppress(OSError, tf.errors.OpError):  # every event was flushed, or warned about
+                self._file.close()
 
     def _value(self, tag, metadata, tensor):
         value = summary_pb2.Summary.Value(tag=tag, tensor=tensor)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .monitor import Monitor
+from .monitor import Monitor, kernels
 
 
 class WeightNormMonitor(Monitor):
@@ -41,7 +41,8 @@ class WeightNormMonitor(Monitor):
     PREFIX = "weight"
 
     def on_train_begin(self, logs=None):
-        super().on_train_begin(logs)
+        self._kernels = kernels(self.model)
+        self.begin(list(self._kernels))
         self._before = self._values()
         self._l1 = _l1(self._before)
 

@@ -235,5 +235,5 @@ def test_bad_input_is_told_in_a_sentence():
     for layer in model.layers:
         layer.trainable = False
     model.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="found no kernel to watch"):
+    with pytest.raises(ValueError, match="has no kernel to watch"):
         model.fit(X, Y, verbose=0, callbacks=[GradientMonitor()])

@@ -84,7 +84,7 @@ def test_image_and_custom_charts(address):
         assert answer.read(8) == b"\x89PNG\r\n\x1a\n"
     assert image["step"] == EPOCHS - 1
     layout = ask(f"{address}/data/plugin/custom_scalars/layout")
-    assert [category["title"] for category in layout["category"]] == ["gradients", "weights"]
+    assert [category["title"] for category in layout["category"]] == ["gradients", "weights", "activations"]
 
 
 VISIBLE_TEXT = """
