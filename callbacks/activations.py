@@ -72,7 +72,7 @@ class ActivationMonitor(Monitor):
         if not self._layers:
             raise ValueError(f"Model {self.model.name!r} has no layer with an activation to watch.")
         self._names = []
-        self._figures = tf.function(self._measure)
+        self._figures = tf.function(self._measure, autograph=False)
         self._figures.get_concrete_function()  # traced here, so that the names are known before the first epoch
         self.begin(self._names)
 

@@ -54,7 +54,8 @@ class GradientMonitor(Monitor):
             exact zeros, 0 to 1), the largest of `max` (magnitude), and the sum of `nonfinite` (the number
             of NaN or infinite elements). Where the optimizer clips, `clipped_fraction` is the share of
             steps in which it shortened this gradient. A kernel that got no finite gradient in an epoch has
-            NaN. With gradient accumulation, each micro-batch is a step, and clipping is not watched.
+            NaN. With gradient accumulation, each micro-batch is a step. Clipping is not watched then, nor under
+            a distribution strategy, whose replicas each clip their own part.
         sampled_steps_history: int array of shape (epochs,), the steps looked at.
         skipped_steps_history: int array of shape (epochs,), the steps that loss scaling dropped
             because of a gradient that was not finite; they are in no other figure.
@@ -108,11 +109,11 @@ class GradientMonitor(Monitor):
         self._inner = self._outer
         while hasattr(self._inner, "inner_optimizer"):  # LossScaleOptimizer hands its inner one unscaled gradients
             self._inner = self._inner.inner_optimizer
-        self._clips = _clips(self._inner)
-        self.quantities = self.QUANTITIES | ({"clipped_fraction": "share of steps clipped"} if self._clips else {})
-        self.begin(list(self._kernels))
         strategy = self.model.distribute_strategy
         self._replicas = strategy.num_replicas_in_sync
+        self._clips = _clips(self._inner) if self._replicas == 1 else None
+        self.quantities = self.QUANTITIES | ({"clipped_fraction": "share of steps clipped"} if self._clips else {})
+        self.begin(list(self._kernels))
         with strategy.scope():
             # Sums over the sampled steps of an epoch, a row each: mean, abs_mean, l2, zero_fraction,
             # nonfinite, clipped, steps with a finite gradient; the last row is a running maximum.
@@ -180,8 +181,6 @@ class GradientMonitor(Monitor):
         if self._replicas > 1:
             context = tf.distribute.get_replica_context()
             seen = {i: context.all_reduce("sum", tf.convert_to_tensor(g)) for i, g in seen.items()}
-            if self._clips == "global_clipnorm":
-                everything = [context.all_reduce("sum", tf.convert_to_tensor(g)) for g in everything]
         # At the end of data of unknown length TensorFlow starts one more step, and what does not wait for the batch
         # still runs (so does Keras's own `iterations`): wait for the gradients.
         with tf.control_dependencies(tf.nest.flatten(everything, expand_composites=True)):
