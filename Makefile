@@ -23,6 +23,7 @@ notebooks: $(VENV)/installed
 
 benchmark: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/epoch.py
+	$(BIN)/python tests/benchmarks/watching.py
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: this project needs Python 3.11, 3.12 or 3.13, and none is on the PATH." >&2; exit 2; }

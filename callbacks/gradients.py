@@ -77,7 +77,7 @@ class GradientMonitor(Monitor):
     PREFIX = "gradient"
     HISTOGRAM_SUFFIX = "_grad"
 
-    def __init__(self, log_dir=None, histogram_freq=0, sampled_steps=32, optimizer=None):
+    def __init__(self, log_dir=None, histogram_freq=0, sampled_steps=16, optimizer=None):
         super().__init__(log_dir, histogram_freq)
         if sampled_steps is not None and (sampled_steps < 1 or sampled_steps != int(sampled_steps)):
             raise ValueError(
@@ -117,10 +117,11 @@ class GradientMonitor(Monitor):
         with strategy.scope():
             # Sums over the sampled steps of an epoch, a row each: mean, abs_mean, l2, zero_fraction,
             # nonfinite, clipped, steps with a finite gradient; the last row is a running maximum.
-            self._totals = _variable(tf.zeros((8, len(variables))))
+            self._no_totals, self._no_counts = tf.zeros((8, len(variables))), tf.zeros(3, tf.int32)
+            self._totals = _variable(self._no_totals)
             # Steps that the optimizer was asked for, that reached it, and that were looked at.
-            self._counts = _variable(tf.zeros(3, tf.int32))
-            self._stride = _variable(tf.constant(1))
+            self._counts = _variable(self._no_counts)
+            self._every, self._stride = 1, _variable(tf.constant(1))
             self._sample = _Sample(variables) if self.histogram_freq and self.log_dir is not None else None
         self._set_stride((getattr(self, "params", None) or {}).get("steps"))
         self._tap = _Tap.of(self.model)
@@ -128,8 +129,8 @@ class GradientMonitor(Monitor):
 
     def on_epoch_begin(self, epoch, logs=None):
         super().on_epoch_begin(epoch, logs)
-        self._totals.assign(tf.zeros_like(self._totals))
-        self._counts.assign([0, 0, 0])
+        self._totals.assign(self._no_totals)
+        self._counts.assign(self._no_counts)
 
     def on_epoch_end(self, epoch, logs=None):
         if self._handed and len(self._handed) < len(self.layers):
@@ -162,8 +163,10 @@ class GradientMonitor(Monitor):
 
     def _set_stride(self, steps):
         """Spaces the sampled steps of the next epoch, given how many steps it is expected to have."""
-        if self.sampled_steps is not None and self._replicas == 1:
-            self._stride.assign(-(-(steps or 1) // self.sampled_steps))
+        every = -(-(steps or 1) // (self.sampled_steps or steps or 1))
+        if every != self._every:
+            self._every = every
+            self._stride.assign(every)
 
     def count(self, gradients, variables):
         """Counts a step that loss scaling may still drop; runs where its `apply` is called."""
@@ -184,7 +187,7 @@ class GradientMonitor(Monitor):
         # At the end of data of unknown length TensorFlow starts one more step, and what does not wait for the batch
         # still runs (so does Keras's own `iterations`): wait for the gradients.
         with tf.control_dependencies(tf.nest.flatten(everything, expand_composites=True)):
-            if self._replicas > 1:
+            if self._replicas > 1 or self.sampled_steps is None:
                 self._add(seen, everything)
             else:
                 due = tf.equal(self._counts[1] % self._stride, 0)

@@ -1,0 +1,119 @@
+"""What watching costs: the time of an epoch with callbacks over its time without, for three models.
+
+Run with `make benchmark`. Every figure is a median over rounds in which all rows take turns, in one process.
+"""
+
+import tempfile
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from callbacks import ActivationMonitor, GradientMonitor, WeightNormMonitor
+from tutorials.lab.data import two_circles
+from tutorials.lab.training import compiled_model, fit
+from tutorials.vanishing.deep_tanh import EXPERIMENT
+
+ROUNDS = 3
+RANDOM = np.random.RandomState(0)
+
+
+class Clock(keras.callbacks.Callback):
+    """Notes the time from each epoch's beginning to its end, all other callbacks of the epoch included."""
+
+    def on_train_begin(self, logs=None):
+        self.ends = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.ends.append(time.perf_counter())
+
+    def milliseconds(self):
+        return 1000 * np.median(np.diff(self.ends))
+
+
+class TapeEachEpoch(keras.callbacks.Callback):
+    """The usual recipe: a tape over the training data at the end of each epoch, `tf.summary` for every kernel."""
+
+    def __init__(self, x, y, run):
+        super().__init__()
+        self.x, self.y, self.run = tf.constant(x), tf.constant(y), run
+
+    def on_train_begin(self, logs=None):
+        self.writer = tf.summary.create_file_writer(self.run)
+
+    def on_epoch_end(self, epoch, logs=None):
+        with tf.GradientTape() as tape:
+            loss = self.model.compute_loss(self.x, self.y, self.model(self.x, training=True))
+        gradients = tape.gradient(loss, self.model.trainable_variables)
+        with self.writer.as_default(step=epoch):
+            for variable, gradient in zip(self.model.trainable_variables, gradients, strict=True):
+                tf.summary.histogram(variable.path, gradient)
+                tf.summary.scalar(variable.path, tf.reduce_mean(tf.abs(gradient)))
+
+
+def tutorial():
+    train, test = two_circles()
+    model = compiled_model(EXPERIMENT, seed=1)
+    return lambda callbacks: fit(model, train, test, 100, callbacks=callbacks), *train
+
+
+def mlp():
+    sizes = [(1000, "relu"), (500, "relu"), (10, "softmax")]
+    model = keras.Sequential([keras.Input((784,)), *(keras.layers.Dense(*size) for size in sizes)])
+    return keras_fit(model, RANDOM.rand(60000, 784), 128)
+
+
+def convnet():
+    convolutions = [keras.layers.Conv2D(channels, 3, activation="relu", strides=2) for channels in (16, 32, 32)]
+    model = keras.Sequential(
+        [keras.Input((32, 32, 3)), *convolutions, keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
+    )
+    return keras_fit(model, RANDOM.rand(19200, 32, 32, 3), 64)
+
+
+def keras_fit(model, x, batch_size):
+    x, y = x.astype("float32"), RANDOM.randint(0, 10, len(x))
+    model.compile(keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy")
+    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(batch_size).cache()
+    return lambda callbacks: model.fit(data, epochs=4, verbose=0, callbacks=callbacks), x, y
+
+
+def main():
+    rows = {
+        "no callback": lambda run, x, y: [],
+        "GradientMonitor()": lambda run, x, y: [GradientMonitor()],
+        "GradientMonitor(log_dir)": lambda run, x, y: [GradientMonitor(run)],
+        "GradientMonitor(sampled_steps=None)": lambda run, x, y: [GradientMonitor(sampled_steps=None)],
+        "all three monitors, log_dir": lambda run, x, y: [
+            GradientMonitor(run),
+            WeightNormMonitor(run),
+            ActivationMonitor(x[:128], run),
+        ],
+        "gradient and weight histograms every epoch": lambda run, x, y: [
+            GradientMonitor(run, histogram_freq=1),
+            WeightNormMonitor(run, histogram_freq=1),
+        ],
+        "keras TensorBoard(histogram_freq=1)": lambda run, x, y: [
+            keras.callbacks.TensorBoard(run, histogram_freq=1, write_graph=False)
+        ],
+        "tape over the data each epoch": lambda run, x, y: [TapeEachEpoch(x, y, run)],
+    }
+    for build in (tutorial, mlp, convnet):
+        train, x, y = build()
+        times = {name: [] for name in rows}
+        for _ in range(ROUNDS):
+            for name, callbacks in rows.items():
+                clock = Clock()
+                with tempfile.TemporaryDirectory() as run:
+                    train([*callbacks(run, x, y), clock])
+                times[name].append(clock.milliseconds())
+        base = np.array(times["no callback"])
+        print(f"\n{build.__name__}: {np.median(base):.1f} ms an epoch without callbacks")
+        for name, measured in times.items():
+            ratio = np.median(np.array(measured) / base)
+            print(f"  {name:44} x {ratio:5.2f}   {np.median(np.array(measured) - base):+8.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
