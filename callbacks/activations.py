@@ -68,6 +68,8 @@ class ActivationMonitor(Monitor):
         self.probe = keras.tree.map_structure(tf.convert_to_tensor, probe)
 
     def on_train_begin(self, logs=None):
+        if not self.model.built:
+            self.model(self.probe, training=False)
         self._layers = [layer for layer in _leaves(self.model) if _activation(layer)]
         if not self._layers:
             raise ValueError(f"Model {self.model.name!r} has no layer with an activation to watch.")
@@ -95,7 +97,7 @@ class ActivationMonitor(Monitor):
 
 def _leaves(layer):
     """The layers of a model, those inside composite layers included; recurrent layers and wrappers are one layer."""
-    whole = (keras.layers.RNN, keras.layers.Wrapper, keras.layers.MultiHeadAttention)
+    whole = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.Wrapper, keras.layers.MultiHeadAttention)
     inner = [] if isinstance(layer, whole) else list(layer._flatten_layers(include_self=False, recursive=False))
     if not inner or _activation(layer):
         yield layer

@@ -163,13 +163,24 @@ def kernels(model):
             f"Model {model.name!r} has no kernel to watch, that is no trainable variable of rank 2 or more: "
             "leave at least one such layer trainable."
         )
-    paths = [variable.path.removeprefix(f"{model.name}/") for variable in found]
-    owners = [path.rpartition("/")[0] or path for path in paths]
+    places = _places(model)
+    owners = [places.get(id(variable), (None, variable.path)) for variable in found]
     named = {}
-    for variable, path, owner in zip(found, paths, owners, strict=True):
-        name = owner if owners.count(owner) == 1 else path
-        named[distinct(name, named)] = variable
+    for variable, (layer, owner) in zip(found, owners, strict=True):
+        alone = sum(layer is other for other, _ in owners) == 1
+        named[distinct(owner if alone else f"{owner}/{variable.name}", named)] = variable
     return named
+
+
+def _places(layer, prefix=""):
+    """Finds where variables live: a dict of a variable's id to its layer and the layer's name, like `encoder/dense_1`.
+
+    (A variable's own `path` will not do: it begins with the names of the scopes it happened to be made in.)
+    """
+    places = {id(variable): (layer, prefix or layer.name) for variable in layer._trainable_variables}
+    for inner in layer._flatten_layers(include_self=False, recursive=False):
+        places = _places(inner, f"{prefix}/{inner.name}" if prefix else inner.name) | places
+    return places
 
 
 def distinct(name, taken):

@@ -1,0 +1,62 @@
+import io
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from callbacks import GradientMonitor
+from callbacks.pictures import NONFINITE, ZERO, heatmap, png, profile
+
+VALUES = np.array([[1e-3, 1.0, 0.0], [1e-2, np.nan, 0.5], [1e-1, 2.0, np.inf]])
+EPOCHS, LAYERS = [0, 1, 2], ["first", "second", "third"]
+
+
+def rgb(colour):
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+
+
+def test_zeros_and_broken_cells_are_marked_and_explained():
+    figure = heatmap(VALUES, LAYERS, EPOCHS, "title", "words")
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["zero", "NaN or infinite"]
+    picture = (matplotlib.image.imread(io.BytesIO(png(figure)))[..., :3] * 255).round()
+    for colour, cells in ((ZERO, 1), (NONFINITE, 2)):
+        pixels = (np.abs(picture - rgb(colour)) < 1.5).all(axis=-1).sum()
+        assert pixels > cells * 2000
+
+
+def test_no_legend_where_nothing_is_odd():
+    assert heatmap(np.ones((2, 2)), ["a", "b"], [0, 1], "", "").axes[0].get_legend() is None
+
+
+@pytest.mark.parametrize("count", [1, 5, 100])
+def test_layer_names_do_not_overlap(count):
+    layers = [f"dense_{i}" for i in range(count)]
+    values = np.random.RandomState(0).rand(50, count)
+    for figure in (heatmap(values, layers, list(range(50)), "", ""), profile({0: values[0]}, layers, "")):
+        figure.draw_without_rendering()
+        axes = figure.axes[0]
+        along = "y" if axes.get_ylabel().startswith("layer") else "x"
+        labels = axes.get_yticklabels() if along == "y" else axes.get_xticklabels()
+        edges = sorted(getattr(label.get_window_extent(), f"{along}1") for label in labels)
+        assert len(edges) == 1 or np.diff(edges).min() >= 8
+
+
+@pytest.mark.parametrize("values", [np.zeros((2, 3)), np.full((2, 3), np.nan), np.full((2, 3), 1e-30)])
+def test_pictures_of_nothing(values):
+    assert png(heatmap(values, LAYERS, [0, 1], "", ""))
+    assert png(profile({0: values[0], 1: values[1]}, LAYERS, ""))
+
+
+def test_profile_has_a_line_for_each_epoch():
+    monitor = GradientMonitor()
+    monitor.layers, monitor.epochs = LAYERS, list(range(11))
+    row = dict.fromkeys(monitor.QUANTITIES, np.ones(3))
+    monitor._rows = [row | {"abs_mean": np.full(3, epoch + 1.0)} for epoch in range(11)]
+    words = lambda figure: [text.get_text() for text in figure.axes[0].get_legend().get_texts()]  # noqa: E731
+    assert words(monitor.plot_profile()) == ["epoch 0", "epoch 2", "epoch 5", "epoch 8", "epoch 10"]
+    assert words(monitor.plot_profile("l2", epochs=[3, 7])) == ["epoch 3", "epoch 7"]
+    line = monitor.plot_profile(epochs=[4]).axes[0].lines[0]
+    assert line.get_ydata().tolist() == [5, 5, 5]
+    with pytest.raises(ValueError, match="recorded, 0 to 10, not"):
+        monitor.plot_profile(epochs=[11])
