@@ -8,6 +8,12 @@ import tensorflow as tf
 
 from .monitor import Monitor, kernels
 
+ELEMENTS_AN_EPOCH = 25_000_000
+"""Gradient elements that are looked at in an epoch, about, unless `sampled_steps` says otherwise.
+
+Looking costs some 2 to 4 ns an element on a CPU core, so this bounds it to about a tenth of a second an epoch.
+"""
+
 SAMPLED_ELEMENTS = 4096
 """Elements of a kernel that go into a histogram, at most: a fixed random choice where it has more."""
 
@@ -38,10 +44,11 @@ class GradientMonitor(Monitor):
             pools the elements of the kernel's gradient over the epoch's sampled steps (over the last
             ones, and over a fixed random choice of elements, where there are more than 4096 elements or
             262,144 numbers in all).
-        sampled_steps: steps of an epoch that are looked at, at most, evenly spaced from the first;
-            `None` looks at every step, which costs more the larger the kernels are. (While the number of
-            steps is unknown, as in the first epoch on a generator, all are looked at. Under a
-            distribution strategy with several replicas they always are.)
+        sampled_steps: steps of an epoch that are looked at, at most, evenly spaced from the first. "auto"
+            takes as many as 25 million gradient elements allow, but 16 at least: with 10,000 weights 2,500
+            steps, with a million 25. `None` looks at every step. (While the number of steps is
+            unknown, as in the first epoch on a generator, all are looked at. Under a distribution strategy
+            with several replicas they always are.)
         optimizer: the optimizer to listen to, for models that train with several; `None` takes
             `model.optimizer`.
 
@@ -77,11 +84,13 @@ class GradientMonitor(Monitor):
     PREFIX = "gradient"
     HISTOGRAM_SUFFIX = "_grad"
 
-    def __init__(self, log_dir=None, histogram_freq=0, sampled_steps=16, optimizer=None):
+    def __init__(self, log_dir=None, histogram_freq=0, sampled_steps="auto", optimizer=None):
         super().__init__(log_dir, histogram_freq)
-        if sampled_steps is not None and (sampled_steps < 1 or sampled_steps != int(sampled_steps)):
+        number = isinstance(sampled_steps, int) and sampled_steps >= 1
+        if not number and sampled_steps not in ("auto", None):
             raise ValueError(
-                f"sampled_steps must be a number of steps, 1 or more, or None for every step, not {sampled_steps!r}."
+                "sampled_steps must be a whole number of steps, 1 or more, None for every step, or 'auto', "
+                f"not {sampled_steps!r}."
             )
         if not isinstance(optimizer, keras.optimizers.Optimizer | None):
             raise ValueError(f"optimizer must be a Keras optimizer of the model, or None, not {optimizer!r}.")
@@ -123,6 +132,9 @@ class GradientMonitor(Monitor):
             self._counts = _variable(self._no_counts)
             self._every, self._stride = 1, _variable(tf.constant(1))
             self._sample = _Sample(variables) if self.histogram_freq and self.log_dir is not None else None
+        self._limit = self.sampled_steps
+        if self._limit == "auto":
+            self._limit = max(16, ELEMENTS_AN_EPOCH // sum(int(np.prod(variable.shape)) for variable in variables))
         self._set_stride((getattr(self, "params", None) or {}).get("steps"))
         self._tap = _Tap.of(self.model)
         self._tap.listeners.append(self)
@@ -163,14 +175,15 @@ class GradientMonitor(Monitor):
 
     def _set_stride(self, steps):
         """Spaces the sampled steps of the next epoch, given how many steps it is expected to have."""
-        every = -(-(steps or 1) // (self.sampled_steps or steps or 1))
+        every = -(-(steps or 1) // (self._limit or steps or 1))
         if every != self._every:
             self._every = every
             self._stride.assign(every)
 
     def count(self, gradients, variables):
         """Counts a step that loss scaling may still drop; runs where its `apply` is called."""
-        self._counts.assign_add([1, 0, 0])
+        with _once_computed(gradients):
+            self._counts.assign_add([1, 0, 0])
 
     def see(self, gradients, variables):
         """Looks at one step's gradients if it is one of the sampled; runs where `apply` is called."""
@@ -184,10 +197,8 @@ class GradientMonitor(Monitor):
         if self._replicas > 1:
             context = tf.distribute.get_replica_context()
             seen = {i: context.all_reduce("sum", tf.convert_to_tensor(g)) for i, g in seen.items()}
-        # At the end of data of unknown length TensorFlow starts one more step, and what does not wait for the batch
-        # still runs (so does Keras's own `iterations`): wait for the gradients.
-        with tf.control_dependencies(tf.nest.flatten(everything, expand_composites=True)):
-            if self._replicas > 1 or self.sampled_steps is None:
+        with _once_computed(everything):
+            if self._replicas > 1 or self._limit is None:
                 self._add(seen, everything)
             else:
                 due = tf.equal(self._counts[1] % self._stride, 0)
@@ -216,6 +227,16 @@ class GradientMonitor(Monitor):
             self._sample.add(self._counts[2], seen)
         self._counts.assign_add([0, 0, 1])
         return tf.constant(0)
+
+
+def _once_computed(gradients):
+    """A context whose operations wait for the gradients.
+
+    At the end of data of unknown length TensorFlow starts one more step, and what does not wait for its batch
+    runs all the same. (Keras's own `optimizer.iterations` is one too high after such an epoch.)
+    """
+    present = [gradient for gradient in gradients if gradient is not None]
+    return tf.control_dependencies(tf.nest.flatten(present, expand_composites=True))
 
 
 def _clips(optimizer):

@@ -7,6 +7,7 @@ from matplotlib import colormaps
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 ZERO, NONFINITE = "#bdbdbd", "#d62728"
 """Colours of cells a logarithm cannot show; neither occurs in viridis."""
@@ -51,12 +52,14 @@ def profile(lines, layers, label):
     colours = colormaps["viridis"](np.linspace(0, 0.9, len(lines)))
     places = np.arange(len(layers))
     edge = axes.get_xaxis_transform()
+    odd = False
     for colour, (epoch, values) in zip(colours, lines.items(), strict=True):
         values = np.abs(np.asarray(values, "float64"))
         finite = np.isfinite(values)
         shown = np.where(finite & (values > 0), values, np.nan)
         axes.plot(places, shown, color=colour, marker="o", markersize=4, label=f"epoch {epoch}")
         zero, broken = places[finite & (values == 0)], places[~finite]
+        odd = odd or len(zero) + len(broken) > 0
         circles = {"marker": "o", "linestyle": "", "markerfacecolor": "none", "markeredgecolor": colour}
         axes.plot(zero, np.full(len(zero), 0.02), transform=edge, **circles)
         axes.plot(broken, np.full(len(broken), 0.02), transform=edge, marker="x", linestyle="", color=NONFINITE)
@@ -65,7 +68,10 @@ def profile(lines, layers, label):
     every = max(1, round(len(layers) / 30))
     axes.set_xticks(places[::every], layers[::every], rotation=45, ha="right", parse_math=False)
     axes.set(xlabel="layer, from input to output", ylabel=f"{label} (log scale)")
-    axes.set_title(f"{label} along the layers; open circle: zero, red cross: NaN or infinite", fontsize="medium")
+    axes.set_title(f"{label} along the layers")
+    if odd:
+        axes.plot([], [], marker="o", linestyle="", color="0.3", markerfacecolor="none", label="zero")
+        axes.plot([], [], marker="x", linestyle="", color=NONFINITE, label="NaN or infinite")
     axes.legend(fontsize="small")
     return figure
 
@@ -85,6 +91,7 @@ def draw_heatmap(axes, values, layers, epochs, norm=None):
     every = max(1, round(len(layers) / 30))
     axes.set_yticks(range(0, len(layers), every), layers[::every], parse_math=False)
     axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("layer, input at the bottom")
     legend = [(ZERO, "zero", finite & (values == 0)), (NONFINITE, "NaN or infinite", ~finite)]
     handles = [Patch(color=colour, label=words) for colour, words, cells in legend if cells.any()]

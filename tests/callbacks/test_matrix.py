@@ -411,7 +411,18 @@ def test_sampling_learns_the_number_of_steps_from_a_generator():
     assert monitor.sampled_steps_history.tolist() == [10, 3, 3]
 
 
-@pytest.mark.parametrize("bad", [0, -1, 1.5])
+def test_by_default_small_models_are_seen_at_every_step_and_large_ones_within_a_budget():
+    def sampled(units):
+        model = keras.Sequential([Input((6,)), layers.Dense(units), layers.Dense(1)])
+        monitor = GradientMonitor()
+        ready(model).fit(np.tile(X, (10, 1)), np.tile(Y, (10, 1)), batch_size=4, verbose=0, callbacks=[monitor])
+        return monitor.sampled_steps_history.tolist()
+
+    assert sampled(100) == [60]
+    assert sampled(100_000) == [30]  # 700,000 elements: 35 steps at most, so every second of 60
+
+
+@pytest.mark.parametrize("bad", [0, -1, 1.5, "all"])
 def test_bad_sampled_steps(bad):
     with pytest.raises(ValueError, match="sampled_steps must be"):
         GradientMonitor(sampled_steps=bad)
