@@ -411,15 +411,17 @@ def test_sampling_learns_the_number_of_steps_from_a_generator():
     assert monitor.sampled_steps_history.tolist() == [10, 3, 3]
 
 
-def test_by_default_small_models_are_seen_at_every_step_and_large_ones_within_a_budget():
-    def sampled(units):
+def test_by_default_as_many_steps_are_seen_as_the_size_of_the_kernels_allows():
+    def sampled(units, batch_size):
         model = keras.Sequential([Input((6,)), layers.Dense(units), layers.Dense(1)])
         monitor = GradientMonitor()
-        ready(model).fit(np.tile(X, (10, 1)), np.tile(Y, (10, 1)), batch_size=4, verbose=0, callbacks=[monitor])
+        x, y = np.tile(X, (10, 1)), np.tile(Y, (10, 1))
+        ready(model).fit(x, y, batch_size=batch_size, verbose=0, callbacks=[monitor])
         return monitor.sampled_steps_history.tolist()
 
-    assert sampled(100) == [60]
-    assert sampled(100_000) == [30]  # 700,000 elements: 35 steps at most, so every second of 60
+    assert sampled(100, 4) == [60]  # all
+    assert sampled(100, 2) == [60]  # at most 100, so every second of 120
+    assert sampled(100_000, 4) == [30]  # 700,000 elements: 35 steps at most, so every second of 60
 
 
 @pytest.mark.parametrize("bad", [0, -1, 1.5, "all"])
