@@ -22,8 +22,9 @@ notebooks: $(VENV)/installed
 	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
 
 benchmark: $(VENV)/installed
-	$(BIN)/python tests/benchmarks/epoch.py
-	$(BIN)/python tests/benchmarks/watching.py
+	$(BIN)/python -m tests.benchmarks.epoch
+	$(BIN)/python -m tests.benchmarks.watching
+	$(BIN)/python -m tests.benchmarks.replicates
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: this project needs Python 3.11, 3.12 or 3.13, and none is on the PATH." >&2; exit 2; }

@@ -387,8 +387,8 @@ class _Tap:
             with contextlib.ExitStack() as taps:
                 for monitor in self.listeners:
                     if monitor._outer is not monitor._inner:
-                        taps.enter_context(_before_apply(monitor._outer, monitor.count))
-                    taps.enter_context(_before_apply(monitor._inner, monitor.see))
+                        taps.enter_context(before_apply(monitor._outer, monitor.count))
+                    taps.enter_context(before_apply(monitor._inner, monitor.see))
                 if self._recording is None:
                     self._model.make_train_function(force=True)
                     self._recording, self._model.train_function = self._model.train_function, self
@@ -415,7 +415,7 @@ class _Tap:
 
 
 @contextlib.contextmanager
-def _before_apply(optimizer, look):
+def before_apply(optimizer, look):
     """While open, calls `look(gradients, variables)` wherever `optimizer.apply` is called."""
     apply, patched = optimizer.apply, vars(optimizer).get("apply")
 

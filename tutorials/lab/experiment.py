@@ -61,12 +61,12 @@ def mlp(hidden_layers, width=5, *, activation, initializer="glorot_uniform", out
     from keras import Input, Sequential
     from keras.layers import Dense
 
-    model = Sequential([Input((2,))])
-    for number in range(1, hidden_layers + 1):
-        model.add(Dense(width, activation, kernel_initializer=_new(initializer), name=f"dense_{number}"))
-    name = f"dense_{hidden_layers + 1}"
-    model.add(Dense(1, "sigmoid", kernel_initializer=_new(output_initializer), name=name))
-    return model
+    layers = [
+        Dense(width, activation, kernel_initializer=_new(initializer), name=f"dense_{number}")
+        for number in range(1, hidden_layers + 1)
+    ]
+    output = Dense(1, "sigmoid", kernel_initializer=_new(output_initializer), name=f"dense_{hidden_layers + 1}")
+    return Sequential([Input((2,)), *layers, output])
 
 
 def _new(initializer):

@@ -40,26 +40,10 @@ def fit(model, train, test, epochs, batch_size=32, seed=1, callbacks=()):
     >>> history = fit(model, *two_circles(), epochs=500, callbacks=[GradientMonitor("logs/run1")])
     """
     train_step, jit_compile = model.train_step, model.jit_compile
-    points = len(train[0])
-    batch_size = min(batch_size, points)
-    full = points - points % batch_size
-    x_test, y_test = map(tf.constant, test)
+    test = [tf.constant(part) for part in test]
 
-    def train_epoch(data):
-        x, y = data
-        batches = [tf.reshape(part[:full], (-1, batch_size, *part.shape[1:])) for part in (x, y)]
-
-        def train_batch(i):
-            train_step((batches[0][i], batches[1][i]))
-            return i + 1
-
-        tf.while_loop(lambda i: i < points // batch_size, train_batch, [0])
-        if full < points:
-            train_step((x[full:], y[full:]))
-        logs = model.get_metrics_result()
-        model.reset_metrics()
-        validation = model.test_step((x_test, y_test))
-        return logs | {f"val_{name}": value for name, value in validation.items()}
+    def train_epoch(points):
+        return compiled_epoch(model, train_step, points, batch_size, test)
 
     model.train_step, model.jit_compile = train_epoch, True
     model.make_train_function(force=True)
@@ -77,15 +61,52 @@ def fit(model, train, test, epochs, batch_size=32, seed=1, callbacks=()):
         model.jit_compile, model.train_function = jit_compile, None
 
 
+def compiled_epoch(model, train_step, points, batch_size, test):
+    """One epoch as operations of a graph: `train_step` on one batch after another, the last one smaller, then the test.
+
+    Args:
+        model: a compiled `keras.Model`.
+        train_step: its method of this name.
+        points: x and y, tensors, in the order of the epoch.
+        batch_size: points a step.
+        test: x and y, evaluated in one batch.
+
+    Returns:
+        A dict of the epoch's metrics; those of the test begin with `val_`.
+    """
+    x, y = points
+    batch_size = min(batch_size, x.shape[0])
+    steps, rest = divmod(x.shape[0], batch_size)
+    full = steps * batch_size
+    batches = [tf.reshape(part[:full], (steps, batch_size, *part.shape[1:])) for part in points]
+
+    def train_batch(i):
+        train_step((batches[0][i], batches[1][i]))
+        return i + 1
+
+    model.reset_metrics()
+    tf.while_loop(lambda i: i < steps, train_batch, [0])
+    if rest:
+        train_step((x[full:], y[full:]))
+    logs = model.get_metrics_result()
+    model.reset_metrics()
+    return logs | {f"val_{name}": value for name, value in model.test_step(test).items()}
+
+
 def epochs_of(train, seed):
     """Returns an endless `tf.data.Dataset` of epochs: x and y whole, in an order drawn from seed and epoch."""
     x, y = map(tf.constant, train)
 
     def shuffled(epoch):
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(x)), seed=[seed, epoch])
-        return tf.gather(x, order), tf.gather(y, order)
+        chosen = order(len(x), seed, epoch)
+        return tf.gather(x, chosen), tf.gather(y, chosen)
 
     return tf.data.Dataset.counter(dtype=tf.int32).map(shuffled).prefetch(2)
+
+
+def order(points, seed, epoch):
+    """Returns the order of the points in an epoch, int32 (points,), drawn from seed and epoch alone."""
+    return tf.random.experimental.stateless_shuffle(tf.range(points), seed=[seed, epoch])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,10 +148,15 @@ def train(experiment, settings, monitors=()):
 
 def compiled_model(experiment, seed):
     """Returns the experiment's model, its random weights drawn from `seed`, compiled for two classes."""
-    keras.utils.set_random_seed(seed)
-    model = experiment.build_model()
+    model = initial_model(experiment, seed)
     model.compile(loss="binary_crossentropy", optimizer=experiment.build_optimizer(), metrics=["accuracy"])
     return model
+
+
+def initial_model(experiment, seed):
+    """Returns the experiment's model, not compiled, its random weights drawn from `seed`."""
+    keras.utils.set_random_seed(seed)
+    return experiment.build_model()
 
 
 def new_run(logdir, name, seed):

@@ -1,0 +1,193 @@
+"""Many seeds of one experiment: the whole training of a member, all its epochs, as one compiled call."""
+
+import dataclasses
+import os
+import queue
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import tensorflow as tf
+
+from callbacks.gradients import before_apply
+from callbacks.monitor import kernels
+
+from .data import two_circles
+from .training import compiled_epoch, compiled_model, initial_model, order
+
+THREADS = min(2, os.cpu_count())
+"""Members trained at the same time. A network this small keeps one processor busy, not two; a third
+thread would wait for Python, in which models are made."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Replicates:
+    """What one experiment gave with many seeds. S seeds, E epochs, L kernels; float32.
+
+    Attributes:
+        seeds: int array (S,).
+        layers: names of the kernels, input to output.
+        history: dict of arrays. Of shape (S, E), as in the history of `model.fit`: `loss`, `accuracy`, `val_loss`,
+            `val_accuracy`. Of shape (S, E, L), as in the monitors' histories: `gradient_abs_mean`, the mean magnitude
+            of the kernel's gradient over the epoch's steps; `weight_l1`, the L1 norm at the epoch's end;
+            `weight_l1_change`, the L1 norm of the difference from the end of the epoch before.
+        train_accuracy: (S,), of the trained model on the whole training half.
+        initial, trained: lists of arrays (S, ...), the model's variables before and after, in the order of
+            `model.variables`.
+    """
+
+    seeds: np.ndarray
+    layers: list
+    history: dict
+    train_accuracy: np.ndarray
+    initial: list
+    trained: list
+
+    @property
+    def test_accuracy(self):
+        """(S,), of the trained model on the whole test half."""
+        return self.history["val_accuracy"][:, -1]
+
+
+def replicate(experiment, seeds, epochs=None, threads=THREADS):
+    """Trains an experiment on the two circles once for each seed.
+
+    Member s is what `fit(compiled_model(experiment, s), ..., seed=s)` trains: the model's own `train_step` and
+    `test_step`, its initial weights and the order of its points drawn from s alone, whatever
+    other seeds are asked for. Only here even the loop over the epochs is compiled, once for all members,
+    and Python sees nothing of a member but its beginning and its end.
+
+    Args:
+        experiment: an `Experiment`.
+        seeds: the seeds, an iterable of int.
+        epochs: passes over the training half; `None` takes the experiment's own.
+        threads: members trained at the same time.
+
+    Returns:
+        A `Replicates`.
+
+    Raises:
+        ValueError: if there is no seed.
+
+    >>> replicate(deep_tanh.EXPERIMENT, range(1, 31)).test_accuracy.mean()
+    """
+    seeds = list(seeds)
+    if not seeds:
+        raise ValueError("There is nothing to train: name at least one seed.")
+    trainer = _Trainer(compiled_model(experiment, seeds[0]), epochs or experiment.epochs, experiment.batch_size)
+    idle = queue.SimpleQueue()
+    for _ in range(threads):
+        idle.put(trainer.variables())
+
+    def train_member(start, seed):
+        variables = idle.get()
+        try:
+            return trainer.train(variables, start, seed)
+        finally:
+            idle.put(variables)
+
+    pool = ThreadPoolExecutor(threads)
+    try:
+        members = []
+        for seed in seeds:  # in this thread, one after another: the seed of random weights is everybody's
+            start = [variable.numpy() for variable in initial_model(experiment, seed).variables]
+            members.append((start, pool.submit(train_member, start, seed)))
+        starts, ends, rows = zip(*[(start, *member.result()) for start, member in members], strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C, the members under way and no more
+    return _replicates(seeds, trainer.layers, starts, ends, np.stack(rows))
+
+
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+BY_LAYER = ("gradient_abs_mean", "weight_l1", "weight_l1_change")
+
+
+def _replicates(seeds, layers, starts, ends, rows):
+    """Sorts the rows of all members, (S, E + 1, 4 + 3 L), into a `Replicates`."""
+    table, last = rows[:, :-1], rows[:, -1]
+    parts = np.split(table[..., len(METRICS) :], len(BY_LAYER), axis=-1)
+    history = dict(zip(METRICS, np.moveaxis(table, -1, 0), strict=False)) | dict(zip(BY_LAYER, parts, strict=True))
+    initial, trained = ([np.stack(values) for values in zip(*states, strict=True)] for states in (starts, ends))
+    return Replicates(np.array(seeds), layers, history, last[:, METRICS.index("accuracy")], initial, trained)
+
+
+class _Trainer:
+    """Trains one member after another, or several in as many threads, with one compiled function."""
+
+    def __init__(self, model, epochs, batch_size):
+        self._model, self._epochs, self._batch_size = model, epochs, batch_size
+        self._train, self._test = [[tf.constant(part) for part in half] for half in two_circles()]
+        named = kernels(model)
+        self.layers, self._kernels = list(named), list(named.values())
+        model.optimizer.build(model.trainable_variables)
+        start, self._fresh = ([tf.constant(v) for v in part.variables] for part in (model, model.optimizer))
+        self._gradients = tf.Variable(tf.zeros(len(self._kernels)))
+        run = tf.function(self._run_of, jit_compile=True, autograph=False)
+        with before_apply(model.optimizer, self._look):
+            self._run = run.get_concrete_function(start, self._fresh, self._orders(0))
+
+    def variables(self):
+        """Returns a set of the variables that a training writes to; each thread needs its own."""
+        return [tf.Variable(variable) for variable in self._run.variables]
+
+    def train(self, variables, start, seed):
+        """Trains one member.
+
+        Args:
+            variables: a set of `variables()` that nobody else is using.
+            start: the model's variables before training, a list of arrays.
+            seed: decides the order of the points.
+
+        Returns:
+            The model's variables after training, and an array (E + 1, 4 + 3 L): a row of figures for each epoch and,
+            after the last, one of zeros but for the accuracy on the training half.
+        """
+        # The graph was traced with the model's own variables; here their places are taken by the set's.
+        handles = {id(old.handle): new.handle for old, new in zip(self._run.variables, variables, strict=True)}
+        captured = [handles.get(id(tensor), tensor) for tensor in self._run.captured_inputs]
+        start = [tf.constant(array) for array in start]
+        rows, *end = self._run.inference_fn.call_flat(*start, *self._fresh, self._orders(seed), *captured)
+        return [variable.numpy() for variable in end], rows.numpy()
+
+    def _orders(self, seed):
+        return _orders(len(self._train[0]), self._epochs, tf.constant(seed))
+
+    def _run_of(self, start, fresh, orders):
+        """The whole training of one member."""
+        model = self._model
+        for variable, value in zip([*model.variables, *model.optimizer.variables], [*start, *fresh], strict=True):
+            variable.assign(value)
+        x, y = self._train
+        steps = -(-len(x) // self._batch_size)
+
+        def train_epoch(epoch, rows):
+            before = [tf.identity(kernel) for kernel in self._kernels]
+            self._gradients.assign(tf.zeros_like(self._gradients))
+            points = tf.gather(x, orders[epoch]), tf.gather(y, orders[epoch])
+            logs = compiled_epoch(model, model.train_step, points, self._batch_size, self._test)
+            changes = [kernel - old for kernel, old in zip(self._kernels, before, strict=True)]
+            metrics = [logs[name] for name in METRICS]
+            row = tf.concat([metrics, self._gradients / steps, _l1(self._kernels), _l1(changes)], axis=0)
+            return epoch + 1, tf.tensor_scatter_nd_update(rows, [[epoch]], row[None])
+
+        rows = tf.zeros((self._epochs + 1, len(METRICS) + len(BY_LAYER) * len(self._kernels)))
+        _, rows = tf.while_loop(lambda epoch, _: epoch < self._epochs, train_epoch, [0, rows])
+        model.reset_metrics()
+        accuracy = model.test_step((x, y))["accuracy"]
+        rows = tf.tensor_scatter_nd_update(rows, [[self._epochs, METRICS.index("accuracy")]], [accuracy])
+        return [rows, *[tf.identity(variable) for variable in model.variables]]
+
+    def _look(self, gradients, variables):
+        """Adds one step's mean |gradient| of each kernel to the epoch's."""
+        handed = {id(variable): gradient for gradient, variable in zip(gradients, variables, strict=True)}
+        found = [tf.convert_to_tensor(handed[id(kernel)]) for kernel in self._kernels]
+        self._gradients.assign_add(tf.stack([tf.reduce_mean(tf.abs(gradient)) for gradient in found]))
+
+
+@tf.function
+def _orders(points, epochs, seed):
+    """The order of the points in every epoch, (epochs, points)."""
+    return tf.map_fn(lambda epoch: order(points, seed, epoch), tf.range(epochs))
+
+
+def _l1(arrays):
+    return tf.stack([tf.reduce_sum(tf.abs(array)) for array in arrays])
