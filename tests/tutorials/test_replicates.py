@@ -63,7 +63,7 @@ def plain_fit(experiment, seed):
 def test_a_member_is_what_keras_fit_trains(name):
     members = replicate(EXPERIMENTS[name], [3, 7], EPOCHS, threads=1)
     model, history = plain_fit(EXPERIMENTS[name], seed=7)
-    assert members.layers == [layer.name for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    assert list(members.layers) == [layer.name for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     for variable, values in zip(model.variables, members.trained, strict=True):
         np.testing.assert_allclose(values[1], variable.numpy(), rtol=1e-4, atol=1e-6)
     for quantity, values in members.history.items():

@@ -1,6 +1,5 @@
 """Many seeds of one experiment: the whole training of a member, all its epochs, as one compiled call."""
 
-import dataclasses
 import os
 import queue
 from concurrent.futures import ThreadPoolExecutor
@@ -8,44 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow as tf
 
+from callbacks import ActivationMonitor
 from callbacks.gradients import before_apply
 from callbacks.monitor import kernels
 
 from .data import two_circles
+from .results import Replicates
 from .training import compiled_epoch, compiled_model, initial_model, order
 
 THREADS = min(2, os.cpu_count())
 """Members trained at the same time. A network this small keeps one processor busy, not two; a third
 thread would wait for Python, in which models are made."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Replicates:
-    """What one experiment gave with many seeds. S seeds, E epochs, L kernels; float32.
-
-    Attributes:
-        seeds: int array (S,).
-        layers: names of the kernels, input to output.
-        history: dict of arrays. Of shape (S, E), as in the history of `model.fit`: `loss`, `accuracy`, `val_loss`,
-            `val_accuracy`. Of shape (S, E, L), as in the monitors' histories: `gradient_abs_mean`, the mean magnitude
-            of the kernel's gradient over the epoch's steps; `weight_l1`, the L1 norm at the epoch's end;
-            `weight_l1_change`, the L1 norm of the difference from the end of the epoch before.
-        train_accuracy: (S,), of the trained model on the whole training half.
-        initial, trained: lists of arrays (S, ...), the model's variables before and after, in the order of
-            `model.variables`.
-    """
-
-    seeds: np.ndarray
-    layers: list
-    history: dict
-    train_accuracy: np.ndarray
-    initial: list
-    trained: list
-
-    @property
-    def test_accuracy(self):
-        """(S,), of the trained model on the whole test half."""
-        return self.history["val_accuracy"][:, -1]
 
 
 def replicate(experiment, seeds, epochs=None, threads=THREADS):
@@ -94,20 +66,11 @@ def replicate(experiment, seeds, epochs=None, threads=THREADS):
         starts, ends, rows = zip(*[(start, *member.result()) for start, member in members], strict=True)
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C, the members under way and no more
-    return _replicates(seeds, trainer.layers, starts, ends, np.stack(rows))
+    return trainer.replicates(seeds, starts, ends, rows)
 
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 BY_LAYER = ("gradient_abs_mean", "weight_l1", "weight_l1_change")
-
-
-def _replicates(seeds, layers, starts, ends, rows):
-    """Sorts the rows of all members, (S, E + 1, 4 + 3 L), into a `Replicates`."""
-    table, last = rows[:, :-1], rows[:, -1]
-    parts = np.split(table[..., len(METRICS) :], len(BY_LAYER), axis=-1)
-    history = dict(zip(METRICS, np.moveaxis(table, -1, 0), strict=False)) | dict(zip(BY_LAYER, parts, strict=True))
-    initial, trained = ([np.stack(values) for values in zip(*states, strict=True)] for states in (starts, ends))
-    return Replicates(np.array(seeds), layers, history, last[:, METRICS.index("accuracy")], initial, trained)
 
 
 class _Trainer:
@@ -147,6 +110,31 @@ class _Trainer:
         start = [tf.constant(array) for array in start]
         rows, *end = self._run.inference_fn.call_flat(*start, *self._fresh, self._orders(seed), *captured)
         return [variable.numpy() for variable in end], rows.numpy()
+
+    def replicates(self, seeds, starts, ends, rows):
+        """Sorts what `train` returned of all members into a `Replicates`."""
+        rows = np.stack(rows)
+        table, last = rows[:, :-1], rows[:, -1]
+        by_layer = np.split(table[..., len(METRICS) :], len(BY_LAYER), axis=-1)
+        history = dict(zip(METRICS, np.moveaxis(table, -1, 0), strict=False)) | dict(
+            zip(BY_LAYER, by_layer, strict=True)
+        )
+        accuracy = last[:, METRICS.index("accuracy")]
+        initial, trained = ([np.stack(values) for values in zip(*states, strict=True)] for states in (starts, ends))
+        activations = self._activations([state for pair in zip(starts, ends, strict=True) for state in pair])
+        return Replicates(np.array(seeds), np.array(self.layers), history, accuracy, activations, initial, trained)
+
+    def _activations(self, states):
+        """The activations of models in these states, on the training half: dict of arrays (S, 2, A)."""
+        monitor = ActivationMonitor(self._train[0])
+        monitor.set_model(self._model)
+        monitor.on_train_begin()
+        for number, state in enumerate(states):  # each an epoch, as far as the monitor can tell
+            for variable, value in zip(self._model.variables, state, strict=True):
+                variable.assign(value)
+            monitor.on_epoch_end(number)
+        quantities = ("std", "dead_fraction", "saturated_fraction")
+        return {name: monitor.history[name].reshape(len(states) // 2, 2, -1) for name in quantities}
 
     def _orders(self, seed):
         return _orders(len(self._train[0]), self._epochs, tf.constant(seed))

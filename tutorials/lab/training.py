@@ -1,11 +1,15 @@
 """Training a model of the course: `fit`, which is fast, and `train`, which runs a whole experiment."""
 
 import dataclasses
+import random
+import threading
 from datetime import datetime
 from pathlib import Path
+from unittest import mock
 
 import keras
 import tensorflow as tf
+from keras.src.random import seed_generator
 from tqdm import tqdm
 
 from callbacks.summaries import SummaryWriter
@@ -154,9 +158,18 @@ def compiled_model(experiment, seed):
 
 
 def initial_model(experiment, seed):
-    """Returns the experiment's model, not compiled, its random weights drawn from `seed`."""
-    keras.utils.set_random_seed(seed)
-    return experiment.build_model()
+    """Returns the experiment's model, not compiled, its random weights drawn from `seed`.
+
+    The weights are those after `keras.utils.set_random_seed(seed)`, even while other threads of the process draw
+    random numbers, as those of a Dask worker do: Keras takes the seed of an initializer from Python's one
+    generator, so for the time being it is given a generator of its own.
+    """
+    with _building, mock.patch.object(seed_generator, "python_random", random.Random(seed)):
+        keras.utils.set_random_seed(seed)
+        return experiment.build_model()
+
+
+_building = threading.Lock()
 
 
 def new_run(logdir, name, seed):
