@@ -1,6 +1,7 @@
 """The command line of a script: its flags, its checks before anything slow, and what it prints at the end."""
 
 import argparse
+import dataclasses
 import os
 import shlex
 import shutil
@@ -21,24 +22,33 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def main(run, description):
+def main(run, description, study=False):
     """Runs a script from the command line: its flags, then `run(settings)`, then its table.
 
     Args:
         run: function of a `Settings` that returns a list of `Result`.
         description: the script's docstring; `--help` prints it.
+        study: whether the script trains many seeds, and so takes the flags of a study.
     """
     parser = Parser(description=description)
-    add_flags(parser)
+    add_flags(parser, study)
     run_all([run], check(parser, parser.parse_args()))
 
 
-def add_flags(parser):
-    """Adds the flags that all scripts share."""
+def add_flags(parser, study=False):
+    """Adds the flags that all scripts share, and those of a study."""
     parser.add_argument("--epochs", type=_positive, metavar="N", help="epochs to train (default: the experiment's own)")
     parser.add_argument(
-        "--seed", type=_natural, metavar="S", default=1, help="seed of weights and batches (default: 1)"
+        "--seed",
+        type=_natural,
+        metavar="S",
+        default=1,
+        help=f"{'the first ' if study else ''}seed of weights and batches (default: 1)",
     )
+    if study:
+        parser.add_argument("--seeds", type=_positive, metavar="N", default=30, help="how many seeds (default: 30)")
+        parser.add_argument("--jobs", type=_positive, metavar="N", default=1, help="processes to use (default: 1)")
+        parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a Dask cluster to train on, tcp://HOST:PORT")
     parser.add_argument(
         "--logdir", type=Path, metavar="DIR", default=Path("logs"), help="where runs go (default: logs)"
     )
@@ -54,7 +64,8 @@ def check(parser, arguments):
         tempfile.TemporaryFile(dir=arguments.logdir).close()
     except OSError as error:
         parser.error(f"--logdir {arguments.logdir} cannot be written ({error.strerror}): name a folder that can")
-    return Settings(arguments.epochs, arguments.seed, arguments.logdir)
+    asked = vars(arguments)
+    return Settings(**{field.name: asked[field.name] for field in dataclasses.fields(Settings) if field.name in asked})
 
 
 def run_all(runs, settings):
@@ -103,6 +114,11 @@ def table(results):
     for result in results:
         measured = (result.train_accuracy, result.test_accuracy)
         rows.append((result.experiment.title, _accuracies(result.experiment.published), _accuracies(measured)))
+    return text_table(rows)
+
+
+def text_table(rows):
+    """Returns rows of words as lines of text in columns, the first row underlined."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])

@@ -39,11 +39,23 @@ class Experiment:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What the command line may change: `epochs` (None: the experiment's own), `seed`, `logdir`."""
+    """What the command line may change.
+
+    Args:
+        epochs: passes over the training half; `None` takes the experiment's own.
+        seed: of weights and batches; in a study the first one.
+        logdir: where runs go.
+        seeds: how many seeds a study trains.
+        jobs: processes that a study uses; 1 is this one.
+        dask: address of a Dask scheduler whose workers train a study; `None` trains on this machine.
+    """
 
     epochs: int | None = None
     seed: int = 1
     logdir: Path = Path("logs")
+    seeds: int = 30
+    jobs: int = 1
+    dask: str | None = None
 
 
 def mlp(hidden_layers, width=5, *, activation, initializer="glorot_uniform", output_initializer="glorot_uniform"):
