@@ -1,0 +1,201 @@
+"""The ledger: every claim of the tutorial and its extensions, as data.
+
+The rules were written down before the studies they judge were run with 30 seeds, and are not moved afterwards.
+"""
+
+import numpy as np
+
+from .lab.claims import Claim
+
+ADAM = tuple(f"deep_tanh_adam_{rate}" for rate in ("0_001", "0_003", "0_01", "0_03", "0_1"))
+SGD = tuple(f"deep_tanh_sgd_{rate}" for rate in ("0_001", "0_003", "0_01", "0_03", "0_1"))
+
+
+def near(accuracy, tolerance):
+    """A measure: both accuracies after training lie within `tolerance` of `accuracy`; its value is the test accuracy."""
+
+    def measure(members):
+        both = np.stack([members.train_accuracy, members.test_accuracy])
+        return members.test_accuracy, (np.abs(both - accuracy) <= tolerance).all(axis=0)
+
+    return measure
+
+
+def learns(members):
+    return members.test_accuracy, members.learned
+
+
+def fails(members):
+    return members.test_accuracy, ~members.learned
+
+
+def slows_near_300(members):
+    reached = members.epochs_to_80
+    at = np.nan_to_num(reached, nan=1).astype(int) - 1
+    then = np.take_along_axis(members.history["val_accuracy"], at[:, None], axis=1)[:, 0]
+    return reached, (reached >= 200) & (reached <= 400) & (members.test_accuracy - then < 0.03)
+
+
+def gets_worse(members):
+    change = members.history["accuracy"][:, -50:].mean(axis=1) - members.history["accuracy"][:, :50].mean(axis=1)
+    return change, change < 0
+
+
+def beats(ours, theirs):
+    return ours.test_accuracy - theirs.test_accuracy, ours.test_accuracy > theirs.test_accuracy
+
+
+def converges_by_150(members):
+    accuracy = members.history["val_accuracy"]
+    final = accuracy[:, -50:].mean(axis=1, keepdims=True)
+    epoch = (accuracy >= final - 0.01).argmax(axis=1) + 1.0
+    return np.where(members.learned, epoch, np.nan), members.learned & (epoch <= 150)
+
+
+def later(deeper, shallower):
+    ours, theirs = deeper.epochs_to_80, shallower.epochs_to_80
+    return ours - theirs, np.isfinite(theirs) & (np.nan_to_num(ours, nan=np.inf) > theirs)
+
+
+def _halves(values):
+    """Mean of the last half of the layers over the mean of the first half, (S,)."""
+    half = values.shape[1] // 2
+    first, last = values[:, :half].mean(axis=1), values[:, -half:].mean(axis=1)
+    return np.divide(last, first, out=np.full_like(last, np.nan), where=first > 0)
+
+
+def larger_near_output(members):
+    ratio = _halves(members.gradients)
+    return ratio, ratio > 1
+
+
+def output_gradient_in_range(members):
+    output = members.history["gradient_abs_mean"][:, :, -1]
+    return output.mean(axis=1), ((output >= 0.05) & (output <= 0.1)).mean(axis=1) >= 0.9
+
+
+def first_like_output(members):
+    ratio = members.gradients[:, 0] / members.gradients[:, -1]
+    return ratio, (ratio >= 1 / 3) & (ratio <= 3)
+
+
+def most_in_last_two(members):
+    share = members.gradients[:, -2:].sum(axis=1) / members.gradients.sum(axis=1)
+    return share, share > 0.5
+
+
+def first_layer_larger(relu, tanh):
+    ratio = relu.gradients[:, 0] / tanh.gradients[:, 0]
+    return ratio, ratio > 1
+
+
+def first_layer_in_range(members):
+    first = members.gradients[:, 0]
+    return first, (first >= 0.2) & (first <= 0.4)
+
+
+def steadier(relu, tanh):
+    ours, theirs = (
+        one.history["gradient_abs_mean"][:, :, 0].std(axis=1) / one.gradients[:, 0] for one in (relu, tanh)
+    )
+    return ours / theirs, ours < theirs
+
+
+def middle_larger(relu, tanh):
+    ratio = relu.gradients[:, 1:-2].mean(axis=1) / tanh.gradients[:, 1:-2].mean(axis=1)
+    return ratio, ratio > 2
+
+
+def moved(members):
+    """Mean |weight after training - before| of every kernel, (S, L)."""
+    pairs = [pair for pair in zip(members.initial, members.trained, strict=True) if pair[0].ndim >= 3]
+    return np.stack([np.abs(after - before).mean(axis=(1, 2)) for before, after in pairs], axis=1)
+
+
+def moves_more_near_output(members):
+    ratio = _halves(moved(members))
+    return ratio, ratio > 1
+
+
+def hidden_weights_move_more(relu, tanh):
+    ratio = moved(relu)[:, :-1].mean(axis=1) / moved(tanh)[:, :-1].mean(axis=1)
+    return ratio, ratio > 1
+
+
+def best_learns(*grid):
+    best = max(grid, key=lambda members: np.median(members.train_accuracy))
+    return learns(best)
+
+
+def much_worse(deep, shallow):
+    difference = deep.test_accuracy - shallow.test_accuracy
+    return difference, difference <= -0.1
+
+
+LEARNS = "test accuracy after training; at least 0.75"
+FAILS = "test accuracy after training; below 0.75"
+DEEP = ("deep_tanh",)
+BOTH = ("deep_relu", "deep_tanh")
+
+CLAIMS = [
+    Claim("T1", "Shallow tanh learns, about 0.816 on both halves", "0.816 / 0.816",
+          "test accuracy; both halves within 0.03 of 0.816", ("shallow_tanh",), near(0.816, 0.03)),
+    Claim("T2", "Shallow tanh slows at about 80 % near epoch 300", "epoch 300",
+          "first epoch with 80 % of the test half; 200 to 400, and it gains less than 0.03 afterwards",
+          ("shallow_tanh",), slows_near_300),
+    Claim("T3a", "Deep tanh stays at about 50 % on both halves", "0.530 / 0.468",
+          "test accuracy; both halves within 0.1 of 0.5", DEEP, near(0.5, 0.1)),
+    Claim("T3b", "Deep tanh gets worse as training goes on", "plot only",
+          "training accuracy, mean of the last 50 epochs less that of the first 50; negative", DEEP, gets_worse),
+    Claim("T4a", "Deep ReLU learns, about 84 % on both halves", "0.836 / 0.840",
+          "test accuracy; both halves within 0.03 of 0.838", ("deep_relu",), near(0.838, 0.03)),
+    Claim("T4b", "Deep ReLU is better than shallow tanh", "0.840 against 0.816",
+          "difference of test accuracies of the same seed; positive", ("deep_relu", "shallow_tanh"), beats),
+    Claim("T5", "Deep ReLU converges in about 100 epochs", "100 epochs",
+          "first epoch within 0.01 of the last 50 epochs' test accuracy; learned, and by epoch 150",
+          ("deep_relu",), converges_by_150),
+    Claim("T6a", "More ReLU layers learn more slowly", "plot only",
+          "epochs to 80 % with 15 layers less those with 5; positive, or never with 15",
+          ("relu_15_layers", "deep_relu"), later),
+    Claim("T6b", "15 ReLU layers still learn", "plot only", LEARNS, ("relu_15_layers",), learns),
+    Claim("T6c", "20 ReLU layers no longer learn", "plot only", FAILS, ("relu_20_layers",), fails),
+    Claim("T7a", "Deep tanh: gradients are larger near the output than near the input", "-",
+          "mean gradient magnitude, last three kernels over first three; above 1", DEEP, larger_near_output),
+    Claim("T7b", "Deep ReLU: gradients are larger near the output than near the input", "-",
+          "mean gradient magnitude, last three kernels over first three; above 1", ("deep_relu",), larger_near_output),
+    Claim("T8a", "Deep tanh: the output layer's average gradient stays between 0.05 and 0.1", "0.05 to 0.1",
+          "its mean magnitude; between 0.05 and 0.1 in at least 90 % of the epochs", DEEP, output_gradient_in_range),
+    Claim("T8b", "Deep tanh: the first hidden layer's gradient is in a similar range", "similar",
+          "mean magnitude, first kernel over output; 1/3 to 3", DEEP, first_like_output),
+    Claim("T8c", "Deep tanh: the last hidden layer and the output see most of the activity", "-",
+          "their share of the sum of all kernels' mean magnitudes; above 0.5", DEEP, most_in_last_two),
+    Claim("T9a", "The first hidden layer sees more gradient in deep ReLU than in deep tanh", "-",
+          "ratio of mean magnitudes of the same seed; above 1", BOTH, first_layer_larger),
+    Claim("T9b", "Deep ReLU: the first hidden layer's gradient is perhaps 0.2 to 0.4", "0.2 to 0.4",
+          "its mean magnitude; 0.2 to 0.4", ("deep_relu",), first_layer_in_range),
+    Claim("T9c", "The first hidden layer's gradient is more consistent in deep ReLU", "-",
+          "standard deviation over mean across epochs, ReLU over tanh; below 1", BOTH, steadier),
+    Claim("T9d", "The middle hidden layers see large gradients in deep ReLU", "-",
+          "mean magnitude of kernels 2 to 4, ReLU over tanh; above 2", BOTH, middle_larger),
+    Claim("T10", "In deep tanh the weights near the output change more than those near the input", "-",
+          "mean change of a weight over the run, last three kernels over first three; above 1",
+          DEEP, moves_more_near_output),
+    Claim("E1", "Xavier (Glorot) uniform weights make deep tanh learn", "exercise", LEARNS,
+          ("deep_tanh_glorot",), learns),
+    Claim("E2a", "Adam at its default rate, 0.001, makes deep tanh learn", "exercise", LEARNS, ADAM[:1], learns),
+    Claim("E2b", "Adam at the best of five rates makes deep tanh learn", "exercise",
+          f"rate with the best median training accuracy; {LEARNS}", ADAM, best_learns),
+    Claim("E2c", "SGD with momentum at the best of the same rates does so too", "exercise",
+          f"rate with the best median training accuracy; {LEARNS}", SGD, best_learns),
+    Claim("E3", "Hidden weights change more in deep ReLU, which learns, than in deep tanh", "exercise",
+          "mean change of a hidden kernel's weight over the run, ReLU over tanh; above 1",
+          BOTH, hidden_weights_move_more),
+    Claim("E4", "With tanh, 10 hidden layers do much worse than 1", "exercise",
+          "difference of test accuracies of the same seed; -0.1 or less",
+          ("tanh_10_layers_5_wide", "tanh_1_layers_5_wide"), much_worse),
+    Claim("E5a", "Breadth does not cure depth: tanh, 5 layers of 25 units, does not learn", "exercise", FAILS,
+          ("tanh_5_layers_25_wide",), fails),
+    Claim("E5b", "One hidden layer of 25 tanh units does better than one of 5", "exercise",
+          "difference of test accuracies of the same seed; positive",
+          ("tanh_1_layers_25_wide", "tanh_1_layers_5_wide"), beats),
+]  # fmt: skip

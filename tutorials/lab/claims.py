@@ -1,0 +1,134 @@
+"""Claims: a sentence of the course, how it is measured on every seed, and the verdict that the counts give."""
+
+import csv
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from .results import Replicates, wilson, write_whole
+
+MOST, FEW = 0.9, 0.1
+"""Shares of the seeds from which a claim `holds`, and up to which it `does not hold`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """One statement that a seed's members either bear out or do not.
+
+    Args:
+        key: its name in the course, T3, with a letter where it says several things.
+        sentence: the claim.
+        published: the course's own figure, or a dash.
+        rule: in words, what is measured on a seed and when it counts.
+        experiments: names of the experiments that `measure` takes.
+        measure: function of a `Replicates` for each of them, all of the same seeds. Returns the measured value of
+            every seed, NaN where it has none, and whether the claim is true of it; arrays (S,).
+    """
+
+    key: str
+    sentence: str
+    published: str
+    rule: str
+    experiments: tuple[str, ...]
+    measure: Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    """What the seeds say of a claim.
+
+    Attributes:
+        claim: the `Claim`.
+        values: float array (S,), NaN where a seed has no value.
+        true: bool array (S,).
+    """
+
+    claim: Claim
+    values: np.ndarray
+    true: np.ndarray
+
+    @property
+    def verdict(self):
+        """`holds`, `does not hold`, or `holds for some seeds`."""
+        share = self.true.mean()
+        if share >= MOST:
+            return "holds"
+        return "does not hold" if share <= FEW else "holds for some seeds"
+
+    def row(self):
+        """Returns the judgement as a dict of words, the columns of the table."""
+        low, high = wilson(int(self.true.sum()), len(self.true))
+        finite = self.values[np.isfinite(self.values)]
+        quartiles = np.quantile(finite, [0.25, 0.5, 0.75]) if len(finite) else [np.nan] * 3
+        return {
+            "claim": self.claim.key,
+            "sentence": self.claim.sentence,
+            "published": self.claim.published,
+            "rule for a seed": self.claim.rule,
+            "median (quartiles)": "{1:.3g} ({0:.3g} to {2:.3g})".format(*quartiles) if len(finite) else "none",
+            "seeds": f"{self.true.sum()} of {len(self.true)}",
+            "95 % interval": f"{low:.0%} to {high:.0%}",
+            "verdict": self.verdict,
+        }
+
+
+def judge(claims, logdir):
+    """Measures what can be measured with the studies in a log directory.
+
+    Args:
+        claims: list of `Claim`.
+        logdir: directory that `study` wrote to.
+
+    Returns:
+        A list of `Judgement`, and a list of the claims whose experiments are missing. Where studies hold different
+        seeds, a claim is judged on those that all of its experiments have.
+    """
+    members, judged, missing = members_of(logdir), [], []
+    for claim in claims:
+        found = [members[name] for name in claim.experiments if name in members]
+        seeds = sorted(set.intersection(*[set(one.seeds.tolist()) for one in found])) if found else []
+        if len(found) < len(claim.experiments) or not seeds:
+            missing.append(claim)
+            continue
+        values, true = claim.measure(*[one.select(seeds) for one in found])
+        judged.append(Judgement(claim, np.asarray(values, float), np.asarray(true, bool)))
+    return judged, missing
+
+
+def members_of(logdir):
+    """Returns a dict of experiment name to `Replicates`, over all studies of a log directory; the newest study wins."""
+    indices = sorted(Path(logdir).glob("study/*/study.json"), key=lambda path: path.stat().st_mtime)
+    members = {}
+    for path in indices:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        files = {one["name"]: path.parent.parent / "trained" / one["file"] for one in index["configurations"]}
+        members |= {name: (file, index["seeds"]) for name, file in files.items() if file.exists()}
+    return _Lazily(members)
+
+
+class _Lazily(dict):
+    """A dict of name to (file, seeds) that gives the `Replicates`."""
+
+    def __getitem__(self, name):
+        file, seeds = super().__getitem__(name)
+        return Replicates.load(file).select(seeds)
+
+
+def write(judged, logdir):
+    """Writes the table to `LOGDIR/claims.csv` and, for a reader, `LOGDIR/claims.md`."""
+    rows = [one.row() for one in judged]
+    with write_whole(Path(logdir, "claims.csv"), "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, rows[0])
+        table.writeheader()
+        table.writerows(rows)
+    with write_whole(Path(logdir, "claims.md"), "w", encoding="utf-8") as file:
+        file.write(markdown(rows))
+
+
+def markdown(rows):
+    """Returns dicts of equal keys as a Markdown table."""
+    lines = [" | ".join(rows[0]), " | ".join("---" for _ in rows[0]), *(" | ".join(row.values()) for row in rows)]
+    return "".join(f"| {line} |\n" for line in lines)
