@@ -1,7 +1,10 @@
-"""The command line of the tutorials: lists the scripts, runs them.
+"""The command line of the tutorials: lists the scripts, runs them, studies them over many seeds.
 
 python -m tutorials                      list every script, a line each
 python -m tutorials run deep_tanh        run one, or several, or a whole folder: `run vanishing`
+python -m tutorials study depth          train its experiments with 30 seeds each; `study all` for every script
+python -m tutorials claims               judge the course's claims by the studies that lie in the log directory
+python -m tutorials report               one HTML page of all that lies in the log directory
 """
 
 import ast
@@ -10,26 +13,57 @@ import importlib
 import sys
 from pathlib import Path
 
-from .lab.command import Parser, add_flags, check, run_all
+from .extensions import SECTIONS as EXTENSIONS
+from .lab.command import Parser, add_flags, add_logdir, check, run_all
 from .vanishing import SECTIONS as VANISHING
 
-FOLDERS = {"vanishing": VANISHING}
+FOLDERS = {"vanishing": VANISHING, "extensions": EXTENSIONS}
 
 
 def main(argv=None):
-    """Parses the arguments, lists or runs, and exits with 2 where they make no sense."""
+    """Parses the arguments, does what they ask, and exits with 2 where they make no sense."""
     parser = Parser(prog="python -m tutorials", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     run = commands.add_parser("run", help="run scripts by name", description="Runs scripts, or a folder of them.")
     run.add_argument("names", nargs="+", metavar="NAME", help="a script or folder that `python -m tutorials` lists")
     add_flags(run)
+    study = commands.add_parser(
+        "study",
+        help="train a script's experiments with many seeds",
+        description="Trains the experiments of scripts with many seeds. What is finished is kept, not trained again.",
+    )
+    study.add_argument("names", nargs="+", metavar="NAME", help="a script or folder, or `all`")
+    add_flags(study, study=True)
+    claims = commands.add_parser(
+        "claims",
+        help="judge the course's claims",
+        description="Prints and writes a verdict on every claim that the studies in the log directory can judge.",
+    )
+    report = commands.add_parser(
+        "report",
+        help="write one HTML page",
+        description="Writes DIR/report.html: results, claims and figures of all that lies in the log directory.",
+    )
+    for command in (claims, report):
+        add_logdir(command)
     arguments = parser.parse_args(argv)
     if arguments.command is None:
         print(listing())
-        return
-    sections = [section for name in arguments.names for section in _sections(run, name)]
-    settings = check(run, arguments)
-    run_all([_runner(folder, name) for folder, name in sections], settings)
+    elif arguments.command in ("claims", "report"):
+        from .lab.report import print_claims, write_report
+
+        settings = check(commands.choices[arguments.command], arguments)
+        {"claims": print_claims, "report": write_report}[arguments.command](settings.logdir)
+    else:
+        chosen = commands.choices[arguments.command]
+        sections = dict.fromkeys(section for name in arguments.names for section in _sections(chosen, name))
+        studying = arguments.command == "study"
+        if studying:
+            sections = [section for section in sections if _experiments(*section)]
+            if not sections:
+                chosen.error(f"{' '.join(arguments.names)} trains nothing that could be studied; try deep_tanh")
+        settings = check(chosen, arguments)
+        run_all([_runner(*section, studying) for section in sections], settings)
 
 
 def listing():
@@ -38,8 +72,16 @@ def listing():
     for folder, names in FOLDERS.items():
         lines.append(f"{folder}/")
         lines += [f"  {name:20}{_first_line(folder, name)}" for name in names]
+    flags = "[--epochs N] [--seed S] [--logdir DIR]"
     return "\n".join(
-        [*lines, "", "Run some with: python -m tutorials run NAME... [--epochs N] [--seed S] [--logdir DIR]"]
+        [
+            *lines,
+            "",
+            f"Run some with:     python -m tutorials run NAME... {flags}",
+            f"Over many seeds:   python -m tutorials study NAME... {flags} [--seeds N] [--jobs N]",
+            "Judge the claims:  python -m tutorials claims [--logdir DIR]",
+            "Write a report:    python -m tutorials report [--logdir DIR]",
+        ]
     )
 
 
@@ -51,8 +93,8 @@ def _first_line(folder, name):
 
 def _sections(parser, name):
     """The scripts that a name stands for, as pairs of folder and script."""
-    if name in FOLDERS:
-        return [(name, section) for section in FOLDERS[name]]
+    if name in (*FOLDERS, "all"):
+        return [(folder, section) for folder, names in FOLDERS.items() for section in names if name in (folder, "all")]
     for folder, names in FOLDERS.items():
         if name in names:
             return [(folder, name)]
@@ -61,13 +103,27 @@ def _sections(parser, name):
     parser.error(f"there is no script {name!r}; the nearest names are {', '.join(near)}")
 
 
-def _runner(folder, name):
-    """A function that imports a script, says its name and runs it."""
+def _script(folder, name):
+    return importlib.import_module(f"tutorials.{folder}.{name}")
+
+
+def _experiments(folder, name):
+    """The experiments that a script declares; importing it is quick."""
+    script = _script(folder, name)
+    return getattr(script, "EXPERIMENTS", None) or ([script.EXPERIMENT] if hasattr(script, "EXPERIMENT") else [])
+
+
+def _runner(folder, name, studying):
+    """A function that says a script's name and runs or studies it."""
 
     def run(settings):
-        script = importlib.import_module(f"tutorials.{folder}.{name}")
+        script = _script(folder, name)
         print(f"\n{name}: {_first_line(folder, name)}", flush=True)
-        return script.run(settings)
+        if not studying:
+            return script.run(settings)
+        from .lab.studies import look_at_seeds, run_study
+
+        return run_study(name, _experiments(folder, name), settings, getattr(script, "look", look_at_seeds))
 
     return run
 

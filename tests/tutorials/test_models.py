@@ -57,7 +57,7 @@ def test_the_seed_decides_the_weights_whatever_was_built_before():
 
 
 def test_the_diagnosis_trains_the_very_models_of_the_tutorial():
-    assert [experiment.build_model for experiment in gradient_diagnosis.EXPERIMENTS] == [
+    assert [experiment.build_model for experiment in gradient_diagnosis.WATCHED] == [
         deep_tanh.build_model,
         deep_relu.build_model,
     ]

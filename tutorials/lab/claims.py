@@ -8,10 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .results import Replicates, wilson, write_whole
-
-MOST, FEW = 0.9, 0.1
-"""Shares of the seeds from which a claim `holds`, and up to which it `does not hold`."""
+from .results import FEW, MOST, Replicates, wilson, write_whole
 
 
 @dataclasses.dataclass(frozen=True)

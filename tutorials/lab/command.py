@@ -48,7 +48,14 @@ def add_flags(parser, study=False):
     if study:
         parser.add_argument("--seeds", type=_positive, metavar="N", default=30, help="how many seeds (default: 30)")
         parser.add_argument("--jobs", type=_positive, metavar="N", default=1, help="processes to use (default: 1)")
-        parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a Dask cluster to train on, tcp://HOST:PORT")
+        parser.add_argument(
+            "--dask", metavar="ADDRESS", help="scheduler of a Dask cluster to train on, tcp://HOST:PORT"
+        )
+    add_logdir(parser)
+
+
+def add_logdir(parser):
+    """Adds the flag that says where runs go."""
     parser.add_argument(
         "--logdir", type=Path, metavar="DIR", default=Path("logs"), help="where runs go (default: logs)"
     )

@@ -11,6 +11,9 @@ LEARNED = 0.75
 """Test accuracy from which a model counts as having learned: about three quarters of the way from a coin toss (0.5) to
 the 0.84 of the tutorial's best network."""
 
+MOST, FEW = 0.9, 0.1
+"""Shares of the seeds from which a claim `holds`, and up to which it `does not hold`."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Replicates:

@@ -1,8 +1,8 @@
 """Studies: experiments times seeds, trained in jobs, each job's result kept as soon as it is there.
 
-A study leaves in `LOGDIR/study/NAME` a table `results.csv`, an index `study.json`, its figures, and runs for TensorBoard's
-HParams tab. The members themselves lie in `LOGDIR/study/trained`, one file for all that decides their numbers, so
-that studies share them and a second run trains only what is missing.
+A study leaves in `LOGDIR/study/NAME` a table `results.csv`, an index `study.json`, its figures, and runs for
+TensorBoard's HParams tab. The members themselves lie in `LOGDIR/study/trained`, in a file named by a digest of all that
+decides their numbers, so that studies share them and a second run trains only what is missing.
 """
 
 import contextlib
@@ -53,6 +53,10 @@ class Study:
         }
         return cls(directory, configurations, members)
 
+    def title(self, name):
+        """Returns the words for an experiment."""
+        return self.configurations[name]["title"]
+
     def table(self):
         """Returns the study as text, a line a configuration: medians and quartiles, seeds that learned, gradients."""
         rows = [("model", "test accuracy, median (quartiles)", "learned", "first/last gradient")]
@@ -60,7 +64,7 @@ class Study:
             low, middle, high = np.quantile(members.test_accuracy, [0.25, 0.5, 0.75])
             accuracy = f"{middle:.3f} ({low:.3f} to {high:.3f})"
             learned = f"{members.learned.sum()} of {len(members.seeds)}"
-            rows.append((self.configurations[name]["title"], accuracy, learned, f"{gradient_ratio(members):.3g}"))
+            rows.append((self.title(name), accuracy, learned, f"{gradient_ratio(members):.3g}"))
         return text_table(rows)
 
 
@@ -93,6 +97,13 @@ def run_study(name, experiments, settings, look=None):
     return []
 
 
+def look_at_seeds(done):
+    """The figure of a study that brings none of its own: every seed's accuracy over the epochs."""
+    from .figures import accuracy_of_seeds
+
+    return {"accuracy_of_seeds": accuracy_of_seeds(done)}
+
+
 def study(name, experiments, settings):
     """Trains every experiment with every seed, as far as that is not done yet.
 
@@ -121,7 +132,9 @@ def study(name, experiments, settings):
                 jobs[file, first] = (experiment, missing[first : first + SEEDS_A_JOB], epochs)
     try:
         missing = sum(len(job[1]) for job in jobs.values())
-        with tqdm(total=len(kept) * len(seeds), initial=len(kept) * len(seeds) - missing, desc=name, unit="model") as bar:
+        with tqdm(
+            total=len(kept) * len(seeds), initial=len(kept) * len(seeds) - missing, desc=name, unit="model"
+        ) as bar:
             for (file, _), members in _train_all(jobs, settings):
                 kept[file] = members if kept[file] is None else kept[file].joined(members)
                 kept[file].save(trained / file)
@@ -139,8 +152,8 @@ def study(name, experiments, settings):
 def fingerprint(experiment, epochs):
     """Returns a digest of all that decides a member's numbers but its seed.
 
-    The model's configuration, the optimizer's, batch size, epochs, the data, the versions of TensorFlow and Keras, and the
-    source of this package's training.
+    The model's configuration, the optimizer's, batch size, epochs, the versions of TensorFlow and Keras, and the
+    source of this package's data and training.
     """
     import keras
     import tensorflow as tf

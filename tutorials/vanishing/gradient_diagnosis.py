@@ -13,7 +13,7 @@ import dataclasses
 from tutorials.lab import main
 from tutorials.vanishing import deep_relu, deep_tanh
 
-EXPERIMENTS = [
+WATCHED = [
     dataclasses.replace(script.EXPERIMENT, name=f"{script.EXPERIMENT.name}_gradients")
     for script in (deep_tanh, deep_relu)
 ]
@@ -26,7 +26,7 @@ def run(settings):
     from tutorials.lab.training import train
 
     monitors = {}
-    for experiment in EXPERIMENTS:
+    for experiment in WATCHED:
         result, (monitor, _) = train(experiment, settings, [GradientMonitor, WeightNormMonitor])
         save(monitor.plot(), result.directory / "gradients.png")
         monitors[experiment.title] = monitor
