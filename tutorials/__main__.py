@@ -7,17 +7,11 @@ python -m tutorials claims               judge the course's claims by the studie
 python -m tutorials report               one HTML page of all that lies in the log directory
 """
 
-import ast
 import difflib
-import importlib
 import sys
-from pathlib import Path
 
-from .extensions import SECTIONS as EXTENSIONS
+from .catalogue import FOLDERS, experiments, first_line, script, sections
 from .lab.command import Parser, add_flags, add_logdir, check, run_all
-from .vanishing import SECTIONS as VANISHING
-
-FOLDERS = {"vanishing": VANISHING, "extensions": EXTENSIONS}
 
 
 def main(argv=None):
@@ -50,20 +44,20 @@ def main(argv=None):
     if arguments.command is None:
         print(listing())
     elif arguments.command in ("claims", "report"):
-        from .lab.report import print_claims, write_report
+        from .report import print_claims, write_report
 
         settings = check(commands.choices[arguments.command], arguments)
         {"claims": print_claims, "report": write_report}[arguments.command](settings.logdir)
     else:
         chosen = commands.choices[arguments.command]
-        sections = dict.fromkeys(section for name in arguments.names for section in _sections(chosen, name))
+        asked = dict.fromkeys(section for name in arguments.names for section in _sections(chosen, name))
         studying = arguments.command == "study"
         if studying:
-            sections = [section for section in sections if _experiments(*section)]
-            if not sections:
+            asked = [section for section in asked if experiments(*section)]
+            if not asked:
                 chosen.error(f"{' '.join(arguments.names)} trains nothing that could be studied; try deep_tanh")
         settings = check(chosen, arguments)
-        run_all([_runner(*section, studying) for section in sections], settings)
+        run_all([_runner(*section, studying) for section in asked], settings)
 
 
 def listing():
@@ -71,7 +65,7 @@ def listing():
     lines = []
     for folder, names in FOLDERS.items():
         lines.append(f"{folder}/")
-        lines += [f"  {name:20}{_first_line(folder, name)}" for name in names]
+        lines += [f"  {name:20}{first_line(folder, name)}" for name in names]
     flags = "[--epochs N] [--seed S] [--logdir DIR]"
     return "\n".join(
         [
@@ -85,45 +79,27 @@ def listing():
     )
 
 
-def _first_line(folder, name):
-    """The first line of a script's docstring, read without importing it."""
-    source = Path(__file__).with_name(folder).joinpath(f"{name}.py").read_text(encoding="utf-8")
-    return ast.get_docstring(ast.parse(source)).splitlines()[0]
-
-
 def _sections(parser, name):
     """The scripts that a name stands for, as pairs of folder and script."""
-    if name in (*FOLDERS, "all"):
-        return [(folder, section) for folder, names in FOLDERS.items() for section in names if name in (folder, "all")]
-    for folder, names in FOLDERS.items():
-        if name in names:
-            return [(folder, name)]
-    known = [*FOLDERS, *(section for names in FOLDERS.values() for section in names)]
+    found = [(folder, one) for folder, one in sections() if name in (folder, one, "all")]
+    if found:
+        return found
+    known = ["all", *FOLDERS, *(one for _, one in sections())]
     near = difflib.get_close_matches(name, known) or known
     parser.error(f"there is no script {name!r}; the nearest names are {', '.join(near)}")
-
-
-def _script(folder, name):
-    return importlib.import_module(f"tutorials.{folder}.{name}")
-
-
-def _experiments(folder, name):
-    """The experiments that a script declares; importing it is quick."""
-    script = _script(folder, name)
-    return getattr(script, "EXPERIMENTS", None) or ([script.EXPERIMENT] if hasattr(script, "EXPERIMENT") else [])
 
 
 def _runner(folder, name, studying):
     """A function that says a script's name and runs or studies it."""
 
     def run(settings):
-        script = _script(folder, name)
-        print(f"\n{name}: {_first_line(folder, name)}", flush=True)
+        print(f"\n{name}: {first_line(folder, name)}", flush=True)
+        module = script(folder, name)
         if not studying:
-            return script.run(settings)
+            return module.run(settings)
         from .lab.studies import look_at_seeds, run_study
 
-        return run_study(name, _experiments(folder, name), settings, getattr(script, "look", look_at_seeds))
+        return run_study(name, experiments(folder, name), settings, getattr(module, "look", look_at_seeds))
 
     return run
 

@@ -1,6 +1,5 @@
 """Claims: a sentence of the course, how it is measured on every seed, and the verdict that the counts give."""
 
-import csv
 import dataclasses
 import json
 from collections.abc import Callable
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .results import FEW, MOST, Replicates, wilson, write_whole
+from .results import FEW, MOST, Replicates, wilson
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,17 +111,6 @@ class _Lazily(dict):
     def __getitem__(self, name):
         file, seeds = super().__getitem__(name)
         return Replicates.load(file).select(seeds)
-
-
-def write(judged, logdir):
-    """Writes the table to `LOGDIR/claims.csv` and, for a reader, `LOGDIR/claims.md`."""
-    rows = [one.row() for one in judged]
-    with write_whole(Path(logdir, "claims.csv"), "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, rows[0])
-        table.writeheader()
-        table.writerows(rows)
-    with write_whole(Path(logdir, "claims.md"), "w", encoding="utf-8") as file:
-        file.write(markdown(rows))
 
 
 def markdown(rows):

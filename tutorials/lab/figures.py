@@ -202,7 +202,7 @@ def _shares(axes, places, replicates, colour, marker, words):
     low, high = np.array([wilson(int(members.learned.sum()), len(members.seeds)) for members in replicates]).T
     bars = np.clip([shares - low, high - shares], 0, None)
     axes.errorbar(places, shares, yerr=bars, color=colour, marker=marker, capsize=3, label=words)
-    axes.set(ylabel=f"share of seeds that learned (test accuracy {LEARNED} or more)", ylim=(-0.03, 1.03))
+    axes.set(ylabel=f"share of seeds with test accuracy {LEARNED}+", ylim=(-0.03, 1.03))
     axes.legend(fontsize="small")
 
 
