@@ -31,14 +31,24 @@ def run_python():
 
 
 @pytest.fixture(scope="session")
-def tensorboard():
+def free_port():
+    """Returns the number of a port that nobody listens to."""
+
+    def find():
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def tensorboard(free_port):
     """Starts real TensorBoard servers: call it with a log directory, get the address of its pages."""
     servers = []
 
     def start(logdir):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         command = [sys.executable, "-m", "tensorboard.main", "--logdir", logdir, "--port", port, "--host", "127.0.0.1"]
         server = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         servers.append(server)

@@ -5,9 +5,11 @@ import dataclasses
 import os
 import shlex
 import shutil
+import socket
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .experiment import Settings
 
@@ -72,7 +74,26 @@ def check(parser, arguments):
     except OSError as error:
         parser.error(f"--logdir {arguments.logdir} cannot be written ({error.strerror}): name a folder that can")
     asked = vars(arguments)
+    if asked.get("dask"):
+        _check_dask(parser, asked["dask"])
     return Settings(**{field.name: asked[field.name] for field in dataclasses.fields(Settings) if field.name in asked})
+
+
+def _check_dask(parser, address):
+    """Ends with a sentence unless a Dask scheduler with workers answers at the address."""
+    try:
+        from distributed import Client
+    except ImportError:
+        parser.error("--dask needs the package distributed: pip install distributed")
+    try:
+        place = urlsplit(address)
+        socket.create_connection((place.hostname, place.port), 10).close()  # Client says nothing helpful for minutes
+        with Client(address, timeout=10, set_as_default=False) as client:
+            workers = client.scheduler_info()["workers"]
+    except (OSError, TypeError, ValueError):
+        parser.error(f"no Dask scheduler answers at --dask {address}: give its address as tcp://HOST:PORT")
+    if not workers:
+        parser.error(f"the scheduler at --dask {address} has no workers: start some with dask worker {address}")
 
 
 def run_all(runs, settings):

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import joblib
@@ -204,7 +205,7 @@ def describe(experiment):
         "activation": activations[0] if activations else "",
         "kernel_initializer": initializer,
         "optimizer": type(optimizer).__name__.lower(),
-        "learning_rate": round(float(optimizer.learning_rate), 9),
+        "learning_rate": float(f"{float(optimizer.learning_rate):.6g}"),
     }
 
 
@@ -214,7 +215,7 @@ def _kept(path):
         return Replicates.load(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         print(f"{path} cannot be read ({error}); what it held is trained again.")
         return None
 
