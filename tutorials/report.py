@@ -59,8 +59,8 @@ def _wanted(claim):
 def mechanism(logdir):
     """Returns rows of words that tell vanishing gradients from dead units in the ReLU networks that fail.
 
-    A hidden layer whose units are all zero on the whole training half passes no signal on and no gradient back: all
-    gradients but that of the output's bias are exactly zero. Where gradients vanish they are small, not zero.
+    A hidden layer whose units are all zero on the whole training half passes no signal on and no gradient back: the
+    gradients of its own kernel and of those before it are exactly zero. Gradients that vanish are small, not zero.
     """
     members = members_of(logdir)
     rows = []
@@ -69,11 +69,12 @@ def mechanism(logdir):
             continue
         one = members[name]
         dead = (one.activations["dead_fraction"] == 1).any(axis=2)  # (S, 2): some hidden layer wholly dead
-        zero = (one.history["gradient_abs_mean"][:, -1] == 0).all(axis=1)
+        zero = one.history["gradient_abs_mean"][:, -1, 0] == 0
         failed = ~one.learned
         alive = failed & ~dead[:, 1]
         first = one.history["gradient_abs_mean"][:, 0]
-        ratio = np.median(first[~dead[:, 0], 0] / first[~dead[:, 0], -1]) if (~dead[:, 0]).any() else np.nan
+        first = first[~dead[:, 0] & (first[:, -1] > 0)]
+        ratio = np.median(first[:, 0] / first[:, -1]) if len(first) else np.nan
         rows.append(
             (
                 name,
@@ -90,7 +91,7 @@ def mechanism(logdir):
         "seeds that fail",
         "with a dead layer before training",
         "after training",
-        "all kernel gradients exactly 0 at the end",
+        "first kernel's gradient exactly 0 at the end",
         "fail with every layer alive",
         "first/last gradient in epoch 1, layers alive",
     )

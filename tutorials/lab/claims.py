@@ -95,13 +95,14 @@ def judge(claims, logdir):
 
 
 def members_of(logdir):
-    """Returns a dict of experiment name to `Replicates`, over all studies of a log directory; the newest study wins."""
-    indices = sorted(Path(logdir).glob("study/*/study.json"), key=lambda path: path.stat().st_mtime)
+    """Returns a dict of experiment name to `Replicates`, over all studies of a log directory; the most seeds win."""
     members = {}
-    for path in indices:
+    for path in sorted(Path(logdir).glob("study/*/study.json")):
         index = json.loads(path.read_text(encoding="utf-8"))
-        files = {one["name"]: path.parent.parent / "trained" / one["file"] for one in index["configurations"]}
-        members |= {name: (file, index["seeds"]) for name, file in files.items() if file.exists()}
+        for one in index["configurations"]:
+            file = path.parent.parent / "trained" / one["file"]
+            if file.exists() and len(index["seeds"]) > len(members.get(one["name"], ((), ()))[1]):
+                members[one["name"]] = (file, index["seeds"])
     return _Lazily(members)
 
 

@@ -15,9 +15,9 @@ from .data import two_circles
 from .results import Replicates
 from .training import compiled_epoch, compiled_model, initial_model, order
 
-THREADS = min(2, os.cpu_count())
-"""Members trained at the same time. A network this small keeps one processor busy, not two; a third
-thread would wait for Python, in which models are made."""
+THREADS = min(5, os.cpu_count())
+"""Members trained at the same time. A network this small keeps one processor busy, and Python, which makes the models
+one after another, keeps up with about five of them."""
 
 
 def replicate(experiment, seeds, epochs=None, threads=THREADS):
@@ -63,14 +63,16 @@ def replicate(experiment, seeds, epochs=None, threads=THREADS):
         for seed in seeds:  # in this thread, one after another: the seed of random weights is everybody's
             start = [variable.numpy() for variable in initial_model(experiment, seed).variables]
             members.append((start, pool.submit(train_member, start, seed)))
-        starts, ends, rows = zip(*[(start, *member.result()) for start, member in members], strict=True)
+        before = [(start, trainer.examine(start)) for start, _ in members]
+        after = [(end, trainer.examine(end), rows) for end, rows in (member.result() for _, member in members)]
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C, the members under way and no more
-    return trainer.replicates(seeds, starts, ends, rows)
+    return trainer.replicates(seeds, before, after)
 
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 BY_LAYER = ("gradient_abs_mean", "weight_l1", "weight_l1_change")
+HEALTH = ("std", "dead_fraction", "saturated_fraction")
 
 
 class _Trainer:
@@ -87,6 +89,8 @@ class _Trainer:
         run = tf.function(self._run_of, jit_compile=True, autograph=False)
         with before_apply(model.optimizer, self._look):
             self._run = run.get_concrete_function(start, self._fresh, self._orders(0))
+        self._monitor = ActivationMonitor(self._train[0])
+        self._monitor.set_model(model)
 
     def variables(self):
         """Returns a set of the variables that a training writes to; each thread needs its own."""
@@ -101,8 +105,7 @@ class _Trainer:
             seed: decides the order of the points.
 
         Returns:
-            The model's variables after training, and an array (E + 1, 4 + 3 L): a row of figures for each epoch and,
-            after the last, one of zeros but for the accuracy on the training half.
+            The model's variables after training, and an array (E, 4 + 3 L), a row of figures for each epoch.
         """
         # The graph was traced with the model's own variables; here their places are taken by the set's.
         handles = {id(old.handle): new.handle for old, new in zip(self._run.variables, variables, strict=True)}
@@ -111,30 +114,34 @@ class _Trainer:
         rows, *end = self._run.inference_fn.call_flat(*start, *self._fresh, self._orders(seed), *captured)
         return [variable.numpy() for variable in end], rows.numpy()
 
-    def replicates(self, seeds, starts, ends, rows):
-        """Sorts what `train` returned of all members into a `Replicates`."""
-        rows = np.stack(rows)
-        table, last = rows[:, :-1], rows[:, -1]
+    def examine(self, state):
+        """Returns the accuracy of the model in this state on the training half, and its activations, as `HEALTH`."""
+        if not self._monitor.layers:
+            self._monitor.on_train_begin()
+            self._accuracy = tf.function(self._accuracy_of).get_concrete_function()
+        for variable, value in zip(self._model.variables, state, strict=True):
+            variable.assign(value)
+        self._monitor.on_epoch_begin(0)
+        self._monitor.on_epoch_end(0)
+        return self._accuracy().numpy(), [self._monitor.history[name][-1] for name in HEALTH]
+
+    def replicates(self, seeds, before, after):
+        """Sorts the figures of all members into a `Replicates`."""
+        starts, examined = zip(*before, strict=True)
+        ends, examined_again, rows = zip(*after, strict=True)
+        table = np.stack(rows)
         by_layer = np.split(table[..., len(METRICS) :], len(BY_LAYER), axis=-1)
-        history = dict(zip(METRICS, np.moveaxis(table, -1, 0), strict=False)) | dict(
-            zip(BY_LAYER, by_layer, strict=True)
-        )
-        accuracy = last[:, METRICS.index("accuracy")]
+        history = dict(zip(METRICS, np.moveaxis(table, -1, 0), strict=False))
+        history |= dict(zip(BY_LAYER, by_layer, strict=True))
+        accuracy = np.array([accuracy for accuracy, _ in examined_again])
+        health = np.stack([[values for _, values in members] for members in (examined, examined_again)], axis=1)
+        activations = dict(zip(HEALTH, health.transpose(2, 0, 1, 3), strict=True))
         initial, trained = ([np.stack(values) for values in zip(*states, strict=True)] for states in (starts, ends))
-        activations = self._activations([state for pair in zip(starts, ends, strict=True) for state in pair])
         return Replicates(np.array(seeds), np.array(self.layers), history, accuracy, activations, initial, trained)
 
-    def _activations(self, states):
-        """The activations of models in these states, on the training half: dict of arrays (S, 2, A)."""
-        monitor = ActivationMonitor(self._train[0])
-        monitor.set_model(self._model)
-        monitor.on_train_begin()
-        for number, state in enumerate(states):  # each an epoch, as far as the monitor can tell
-            for variable, value in zip(self._model.variables, state, strict=True):
-                variable.assign(value)
-            monitor.on_epoch_end(number)
-        quantities = ("std", "dead_fraction", "saturated_fraction")
-        return {name: monitor.history[name].reshape(len(states) // 2, 2, -1) for name in quantities}
+    def _accuracy_of(self):
+        self._model.reset_metrics()
+        return self._model.test_step(self._train)["accuracy"]
 
     def _orders(self, seed):
         return _orders(len(self._train[0]), self._epochs, tf.constant(seed))
@@ -157,11 +164,8 @@ class _Trainer:
             row = tf.concat([metrics, self._gradients / steps, _l1(self._kernels), _l1(changes)], axis=0)
             return epoch + 1, tf.tensor_scatter_nd_update(rows, [[epoch]], row[None])
 
-        rows = tf.zeros((self._epochs + 1, len(METRICS) + len(BY_LAYER) * len(self._kernels)))
+        rows = tf.zeros((self._epochs, len(METRICS) + len(BY_LAYER) * len(self._kernels)))
         _, rows = tf.while_loop(lambda epoch, _: epoch < self._epochs, train_epoch, [0, rows])
-        model.reset_metrics()
-        accuracy = model.test_step((x, y))["accuracy"]
-        rows = tf.tensor_scatter_nd_update(rows, [[self._epochs, METRICS.index("accuracy")]], [accuracy])
         return [rows, *[tf.identity(variable) for variable in model.variables]]
 
     def _look(self, gradients, variables):
