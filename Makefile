@@ -14,8 +14,8 @@ tutorial: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pytest
-	$(BIN)/pytest --nbval-lax --nbval-current-env notebooks
+	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env notebooks
 
 # Executes the notebooks in place, as they are committed.
 notebooks: $(VENV)/installed
