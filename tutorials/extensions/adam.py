@@ -2,6 +2,8 @@
 
 One learning rate would be unfair to one of them, so both are given the same five. The weights are
 still those of the tutorial, uniform in [0, 1].
+Found with 30 seeds: at 0.01 Adam learns with all of them, at its default of 0.001 with 17, at 0.1 with none. SGD
+learns with none at the tutorial's 0.01 and with 14 at best, at 0.03.
 """
 
 import dataclasses

@@ -1,8 +1,8 @@
 """Deeper ReLU: 15 and 20 hidden layers, to find where ReLU gives out too.
 
 Question: is ReLU immune? The tutorial shows plots only: 15 layers still learn, though later, and 20 no longer do.
-Found with seed 1: both learn, after about 15 and 50 epochs without any progress. One seed decides little
-here: another may fail at 15 layers.
+Found with seed 1: both learn, after about 15 and 50 epochs without any progress. That was luck: of 30 seeds 9 learn
+with 15 layers and 3 with 20. In nearly all others the units of some layer are dead.
 """
 
 from tutorials.lab import Experiment, main, mlp
