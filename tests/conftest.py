@@ -85,3 +85,29 @@ def browser(tmp_path_factory):
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
     with webdriver.Chrome(options, webdriver.ChromeService(driver)) as chrome:
         yield chrome
+
+
+VISIBLE_TEXT = """
+    const read = node => node.nodeType === Node.TEXT_NODE ? node.textContent
+        : ["STYLE", "SCRIPT"].includes(node.nodeName) ? ""
+        : [...(node.shadowRoot ? [node.shadowRoot] : []), ...node.childNodes].map(read).join(" ");
+    return read(document.body).replace(/\\s/g, "");
+"""
+
+
+@pytest.fixture(scope="session")
+def shows(browser):
+    """Opens a page and waits until all of the wanted words are on it, whatever white space is between them."""
+
+    def wait(address, wanted):
+        browser.get("about:blank")
+        browser.get(address)
+        for _ in range(100):
+            text = browser.execute_script(VISIBLE_TEXT)
+            missing = [words for words in wanted if words.replace(" ", "") not in text]
+            if not missing:
+                return
+            time.sleep(0.3)
+        raise AssertionError(f"{missing} not found on {address}: {text[:2000]}")
+
+    return wait

@@ -265,7 +265,7 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(run_python, tmp_path, add
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_tensorboard_shows_a_study(sequential, tensorboard):
+def test_tensorboard_shows_a_study(sequential, tensorboard, shows):
     address = tensorboard(sequential / "study" / "xavier")
     images = json.load(urllib.request.urlopen(f"{address}/data/plugin/images/tags"))
     assert "xavier/gradient_profile" in [tag for tags in images.values() for tag in tags]
@@ -290,6 +290,8 @@ def test_tensorboard_shows_a_study(sequential, tensorboard):
         values = {one["name"]["tag"]: one["value"] for one in group["metricValues"]}
         assert values["median_test_accuracy"] == pytest.approx(np.median(members.test_accuracy), abs=1e-6)
         assert values["share_learned"] == members.learned.mean()
+    shows(f"{address}/#hparams", ["kernel_initializer", "glorot_uniform", "he_uniform", "median_test_accuracy"])
+    shows(f"{address}/#images", ["xavier/gradient_profile"])
 
 
 def post(address, data):

@@ -3,6 +3,7 @@
 Question: does the depth that failed with tanh work with ReLU? The tutorial reports 0.836 and 0.840,
 better than the shallow network. The output layer keeps Keras's default initializer.
 Found with seed 1: it does, 0.836 and 0.848, and it is there within 50 epochs.
+Of 30 seeds 29 learn, to 0.826 in the median: no better than the shallow network, but sooner.
 """
 
 from tutorials.lab import Experiment, main, mlp

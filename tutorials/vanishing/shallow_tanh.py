@@ -3,6 +3,7 @@
 Question: can a small network of the old school learn the two circles? It has the hyperbolic tangent in
 its hidden layer and weights drawn uniformly from [0, 1]. The tutorial reports 0.816 on both halves.
 Found with seed 1: it does, 0.812 and 0.824; it reaches 80 % near epoch 200 and gains little from there on.
+Of 30 seeds all learn, to 0.822 in the median.
 """
 
 from tutorials.lab import Experiment, main
