@@ -8,7 +8,8 @@
 """
 
 from .activations import ActivationMonitor
+from .diagnosis import Diagnosis
 from .gradients import GradientMonitor
 from .weights import WeightNormMonitor
 
-__all__ = ["ActivationMonitor", "GradientMonitor", "WeightNormMonitor"]
+__all__ = ["ActivationMonitor", "Diagnosis", "GradientMonitor", "WeightNormMonitor"]

@@ -8,6 +8,7 @@ than everything else here together.)
 
 import contextlib
 import itertools
+import json
 import os
 import socket
 import struct
@@ -23,12 +24,18 @@ from tensorboard.plugins.custom_scalar import metadata as layout_plugin
 from tensorboard.plugins.histogram import metadata as histogram_plugin
 from tensorboard.plugins.image import metadata as image_plugin
 from tensorboard.plugins.scalar import metadata as scalar_plugin
+from tensorboard.plugins.text import metadata as text_plugin
 
 BUCKETS = 30
 """Buckets of a histogram, as many as `tf.summary.histogram` makes by default."""
 
 # The Custom Scalars tab draws every layer of a run in one chart; a chart is a title and a tag pattern.
 CHARTS = {
+    "diagnosis": {
+        "loss, training and validation": "diagnosis/(val_)?loss",
+        "accuracy, training and validation": "diagnosis/.*acc.*",
+        "number of findings": "diagnosis/findings",
+    },
     "gradients": {
         "mean |gradient| of each layer": "gradient_abs_mean/.*",
         "gradient L2 norm of each layer": "gradient_l2/.*",
@@ -48,7 +55,7 @@ CHARTS = {
 
 
 class SummaryWriter:
-    """Writes scalars, histograms and images of one run into one event file.
+    """Writes scalars, histograms, images and texts of one run into one event file.
 
     Callbacks that log to the same directory share one writer, because TensorBoard may stop reading
     the older of two event files in a directory: get it with `SummaryWriter.open`, and call `close`
@@ -83,7 +90,7 @@ class SummaryWriter:
         self._add(event_pb2.Event(file_version="brain.Event:2"))
         self._add(event_pb2.Event(summary=summary_pb2.Summary(value=[_layout()])))
 
-    def write(self, step, scalars=None, histograms=None, images=None):
+    def write(self, step, scalars=None, histograms=None, images=None, texts=None, facts=None):
         """Writes one event and flushes it, so that a killed process loses no finished epoch.
 
         Args:
@@ -91,12 +98,16 @@ class SummaryWriter:
             scalars: dict, tag to number.
             histograms: dict, tag to array of any shape; values that are not finite are left out.
             images: dict, tag to the bytes of a PNG file.
+            texts: dict, tag to Markdown.
+            facts: dict, tag to what JSON can hold; for programs, as no tab of TensorBoard shows them.
 
         Where the file can no longer be written (the disk is full, the directory is gone) it warns, once.
         """
         values = [self._value(tag, *_scalar(x)) for tag, x in (scalars or {}).items()]
         values += [self._value(tag, *_histogram(x)) for tag, x in (histograms or {}).items()]
         values += [self._value(tag, *_image(x)) for tag, x in (images or {}).items()]
+        values += [self._value(tag, TEXT, _string(x)) for tag, x in (texts or {}).items()]
+        values += [self._value(tag, FACTS, _string(json.dumps(x))) for tag, x in (facts or {}).items()]
         if self._failed:
             return
         try:
@@ -134,6 +145,8 @@ class SummaryWriter:
 SCALAR = scalar_plugin.create_summary_metadata("", "")
 HISTOGRAM = histogram_plugin.create_summary_metadata("", "")
 IMAGE = image_plugin.create_summary_metadata("", "")
+TEXT = text_plugin.create_summary_metadata("", "")
+FACTS = summary_pb2.SummaryMetadata(plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="diagnosis"))
 
 
 def _scalar(number):
@@ -176,6 +189,12 @@ def _image(png):
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[*sizes, png])
     tensor.tensor_shape.dim.add(size=3)
     return IMAGE, tensor
+
+
+def _string(text):
+    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[text.encode()])
+    tensor.tensor_shape.dim.add(size=1)
+    return tensor
 
 
 def _layout():

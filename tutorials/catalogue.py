@@ -4,10 +4,11 @@ import ast
 import importlib
 from pathlib import Path
 
+from .diagnosis import SECTIONS as DIAGNOSIS
 from .extensions import SECTIONS as EXTENSIONS
 from .vanishing import SECTIONS as VANISHING
 
-FOLDERS = {"vanishing": VANISHING, "extensions": EXTENSIONS}
+FOLDERS = {"vanishing": VANISHING, "extensions": EXTENSIONS, "diagnosis": DIAGNOSIS}
 
 
 def sections():

@@ -1,0 +1,3 @@
+"""What is behind the diagnosis: which advice helps, counted."""
+
+SECTIONS = ("advice",)
