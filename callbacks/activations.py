@@ -70,7 +70,7 @@ class ActivationMonitor(Monitor):
     def on_train_begin(self, logs=None):
         if not self.model.built:
             self.model(self.probe, training=False)
-        self._layers = [layer for layer in _leaves(self.model) if _activation(layer)]
+        self._layers = activated(self.model)
         if not self._layers:
             raise ValueError(f"Model {self.model.name!r} has no layer with an activation to watch.")
         self._names = []
@@ -93,6 +93,11 @@ class ActivationMonitor(Monitor):
         for layer, _ in seen:
             self._names.append(distinct(layer.name, self._names))
         return tf.stack([_figures(_activation(layer), output) for layer, output in seen], axis=1)
+
+
+def activated(model):
+    """Returns the layers of a built model that have an activation, in the order in which they were made."""
+    return [layer for layer in _leaves(model) if _activation(layer)]
 
 
 def _leaves(layer):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorboard.compat.proto import event_pb2
 from tensorboard.util import tensor_util
 
@@ -16,7 +17,7 @@ from .summaries import FACTS, SCALAR
 TAG = re.compile(r"(gradient|weight|activation)_(\w+)/(.+)")
 METRIC = re.compile(r"diagnosis/(.+)")
 KERAS = {"train": "", "validation": "val_"}
-"""Folders in which `keras.callbacks.TensorBoard` keeps a run's metrics, and what `model.fit` puts before their names."""
+"""Folders in which Keras's TensorBoard callback keeps a run's metrics, and what `model.fit` puts before their names."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _read_directory(directory):
     values, facts, damaged, plugins = {}, {}, [], {}
     for path in sorted(directory.glob("*tfevents*"), key=lambda path: (path.stat().st_mtime, path.name)):
         try:
-            for record in tf.compat.v1.io.tf_record_iterator(str(path)):
+            for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
                 event = event_pb2.Event.FromString(record)
                 for value in event.summary.value:
                     plugin = value.metadata.plugin_data.plugin_name or plugins.get(value.tag)
@@ -123,6 +124,6 @@ def _read_directory(directory):
                         values.setdefault(value.tag, {})[event.step] = number
                     elif plugin == FACTS.plugin_data.plugin_name:
                         facts = json.loads(value.tensor.string_val[0])
-        except (tf.errors.DataLossError, ValueError):
+        except (tf.errors.DataLossError, DecodeError):
             damaged.append(path)
     return values, facts, damaged

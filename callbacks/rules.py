@@ -1,8 +1,8 @@
 """The rules of the diagnosis: each looks at the evidence of a training and says what is wrong, or nothing.
 
-A rule speaks only of what is still so in the last epochs, and most of them only of networks that are not learning: nearly every
-sign of illness, a gradient that falls off towards the input, dead units, a loss that stands still for a while, is also found in
-networks that learn well. The thresholds were chosen on one half of a zoo of trainings and tried on the other
+A rule asks for a sign that lasts, and most rules speak only of networks that are not learning: nearly every sign of
+illness, a gradient that falls off towards the input, dead units, a loss that stands still for a while, is found in
+networks that learn well, too. The thresholds were chosen on one half of a zoo of trainings and tried on the other
 (`python -m tests.benchmarks.diagnosis` trains it and prints both).
 """
 
@@ -24,35 +24,38 @@ LEARNING = 0.95
 """A network is learning once its loss is below this share of where it began, or of what guessing costs."""
 
 VANISHING_RATIO = 0.03
-"""Gradient norm of a layer over that of the layer with the largest, below which it has vanished. Of 76 healthy kinds of network
-nearly all stayed above 0.1, those that fail by vanishing below 0.02. (AUTOTRAINER asks for 0.001, first layer over
-last, and SageMaker Debugger for a mean magnitude below 1e-7: both are silent on the tutorial's own failure.)"""
+"""Gradient norm of a layer over that of the layer with the largest, below which it has vanished. Of 76 kinds of
+healthy network nearly all stay above 0.1; those that fail by vanishing are below 0.02. (AUTOTRAINER asks for 0.001,
+first layer over last, and SageMaker Debugger for a mean magnitude below 1e-7: both are silent on the tutorial's
+failure.)"""
 
 EXPLODING_RATIO = 10
-"""Mean magnitude of a kernel's gradient over that of its weights, from which it explodes: one step at a learning rate of 0.1 would
-put new values in place of all weights."""
+"""Mean magnitude of a kernel's gradient over that of its weights, from which it explodes: one step at a rate of 0.1
+would put new values in place of all weights."""
 
 DEAD = 0.9
-"""Share of a layer's units that are zero on the whole probe, from which the layer is dead: nothing passes. Healthy ReLU networks
-have layers with half of their units dead. (SageMaker Debugger asks for 0.5.)"""
+"""Share of a layer's units that are zero on the whole probe, from which the layer is dead: next to nothing passes.
+Healthy ReLU networks have layers with half of their units dead. (SageMaker Debugger asks for 0.5.)"""
 
 SATURATED = 0.9
-"""Share of a layer's outputs where tanh or sigmoid has lost nine tenths of its slope, from which the layer is saturated. Trained
-healthy networks reach 0.7. (SageMaker Debugger asks for half of the units, but where tanh is beyond 9.5, which is 1 - 1e-8.)"""
+"""Share of a layer's outputs where tanh or sigmoid has lost nine tenths of its slope, from which the layer is
+saturated. Healthy networks come to 0.7 while they train. (SageMaker Debugger asks for half of the units, with inputs
+beyond 9.5, where tanh is 1 - 1e-8.)"""
 
 STANDSTILL = 1e-5
-"""Change of a kernel in an epoch over its L1 norm, below which it does not move. (A step of a healthy network makes 1e-3,
-in Karpathy's rule of thumb; SageMaker Debugger asks for 1e-8.)"""
+"""Change of a kernel in an epoch over its L1 norm, below which it does not move. (By Karpathy's rule of thumb one
+step of a healthy network makes 1e-3; SageMaker Debugger asks for 1e-8.)"""
 
 LEAP = 2.0
-"""Change of a kernel in an epoch over its L1 norm, from which nothing of the old weights is left. (SageMaker Debugger: 10.)"""
+"""Change of a kernel in an epoch over its L1 norm, from which nothing of the old weights is left. (SageMaker Debugger
+asks for 10.)"""
 
 FLAT = 0.01
 """Fall of the loss over the last half of the epochs, as a share of where it began, below which it is not falling."""
 
 SWING = 0.025
-"""What the loss rises in a mean epoch (nothing, where it falls), as a share of what guessing costs or of where it began, from
-which a loss that turns in every third epoch oscillates. Healthy networks stay below 0.015."""
+"""What the loss rises in a mean epoch (nothing, where it falls), as a share of what guessing costs or where it began,
+from which a loss that turns in every third epoch oscillates. Healthy networks stay below 0.015."""
 
 CHANCE = 0.1
 """Accuracy above guessing, as a share of the way from there to 1, up to which it is no better than guessing."""
@@ -81,8 +84,9 @@ class Finding:
     advice: list
 
     def as_dict(self):
-        """Returns it as plain dicts and lists, for JSON."""
-        return dataclasses.asdict(self)
+        """Returns it as dicts and lists for JSON; a figure that is no finite number becomes None."""
+        figures = {name: number if math.isfinite(number) else None for name, number in self.figures.items()}
+        return dataclasses.asdict(self) | {"figures": figures}
 
 
 def diagnose(evidence):
@@ -129,8 +133,8 @@ def nonfinite(evidence):
 def vanishing_gradient(evidence):
     """A layer's gradient norm is a small part of the largest layer's, while the network does not learn.
 
-    The whole profile over the layers counts, not the first layer: with weights in [0, 1] the smallest gradient sits in the
-    middle. Layers behind a dead one have no gradient at all, which is another illness.
+    The whole profile over the layers counts, not the first layer: with weights in [0, 1] the smallest gradient sits
+    in the middle. Layers behind a dead one have no gradient at all, which is another illness.
     """
     if not evidence.gradients or _is_learning(evidence):
         return None
@@ -158,6 +162,12 @@ def vanishing_gradient(evidence):
         f"(mean |gradient| {mean[smallest]:.2g} against {mean[biggest]:.2g})"
     )
     layers = _named(names, profile < VANISHING_RATIO) or [names[smallest]]
+    if evidence.activations:  # why it vanishes
+        history = evidence.activations.history["saturated_fraction"][seen]
+        shares = dict(zip(evidence.activations.layers, _over(np.nanmedian, history.T), strict=True))
+        figures["saturated"] = max((shares[name] for name in layers if shares.get(name, 0) > 0), default=0.0)
+        if figures["saturated"] > 0.5:
+            message += f"; up to {figures['saturated']:.0%} of a layer's outputs are saturated"
     return _finding(evidence, "vanishing_gradient", "error", layers, seen.start, figures, message)
 
 
@@ -218,7 +228,7 @@ def dead_units(evidence):
 
 
 def saturated(evidence):
-    """Nearly all outputs of a tanh or sigmoid layer are where the function is flat. Needs the probe of `ActivationMonitor`."""
+    """Nearly all outputs of a tanh or sigmoid layer are where the function is flat; seen on the probe alone."""
     if not evidence.activations or "saturated_fraction" not in evidence.activations.history:
         return None
     names, share = evidence.activations.layers[:-1], evidence.activations.history["saturated_fraction"][:, :-1]
@@ -234,7 +244,7 @@ def saturated(evidence):
 
 
 def weights_not_moving(evidence):
-    """No kernel changes by more than a hundred-thousandth of itself in an epoch, though the network has learned nothing."""
+    """No kernel changes by more than a hundred-thousandth of itself in an epoch, and nothing has been learned."""
     if not evidence.weights or _is_learning(evidence):
         return None
     names, ratio = _kernels(evidence.weights, "update_ratio")
@@ -249,7 +259,7 @@ def weights_not_moving(evidence):
 
 
 def updates_too_large(evidence):
-    """In some epoch half of the kernels changed by twice their own norm or more, and the network has not learned since."""
+    """In some epoch half of the kernels changed by twice their own norm or more, and nothing was learned since."""
     if not evidence.weights or _has_recovered(evidence):
         return None
     names, ratio = _kernels(evidence.weights, "update_ratio")
@@ -279,7 +289,7 @@ def loss_not_falling(evidence):
 
 
 def loss_oscillating(evidence):
-    """The loss goes up and down from epoch to epoch, by a fortieth and more of what guessing costs, or of where it began."""
+    """The loss goes up and down from epoch to epoch, by a fortieth of what guessing costs, or of where it began."""
     loss = evidence.metrics.get("loss")
     if loss is None or not _can_be_judged(evidence):
         return None
@@ -339,10 +349,10 @@ RULES = {
 
 def _finding(evidence, rule, severity, layers, index, figures, message):
     epoch = evidence.epochs[index]
-    where = f", in {span(layers, evidence)}" if len(layers) > 1 else ""
+    concerned = f". Concerns {span(layers, evidence)}" if len(layers) > 1 else ""
     activations = {_activation(evidence, layer) for layer in layers} or {None}
     advice = advice_for(rule, activations)
-    return Finding(rule, severity, layers, epoch, figures, f"{message}{where}, since epoch {epoch + 1}.", advice)
+    return Finding(rule, severity, layers, epoch, figures, f"{message}{concerned}, since epoch {epoch + 1}.", advice)
 
 
 def span(layers, evidence):
@@ -364,7 +374,7 @@ def _since(sign, patience=PATIENCE):
 
 
 def _stretch(sign, patience=PATIENCE):
-    """The first stretch of epochs, a slice, in which a sign is there without a break for long enough; None without one."""
+    """The first stretch of epochs, a slice, in which a sign is there without a break for long enough; None if none."""
     start = 0
     for index, there in enumerate([*sign, False]):
         if not there:

@@ -90,7 +90,7 @@ class SummaryWriter:
         self._add(event_pb2.Event(file_version="brain.Event:2"))
         self._add(event_pb2.Event(summary=summary_pb2.Summary(value=[_layout()])))
 
-    def write(self, step, scalars=None, histograms=None, images=None, texts=None, facts=None):
+    def write(self, step, scalars=None, histograms=None, images=None, texts=None, facts=None, values=()):
         """Writes one event and flushes it, so that a killed process loses no finished epoch.
 
         Args:
@@ -100,10 +100,11 @@ class SummaryWriter:
             images: dict, tag to the bytes of a PNG file.
             texts: dict, tag to Markdown.
             facts: dict, tag to what JSON can hold; for programs, as no tab of TensorBoard shows them.
+            values: list of `Summary.Value` that others made, such as TensorBoard's `hparams_pb`.
 
         Where the file can no longer be written (the disk is full, the directory is gone) it warns, once.
         """
-        values = [self._value(tag, *_scalar(x)) for tag, x in (scalars or {}).items()]
+        values = [*values, *(self._value(tag, *_scalar(x)) for tag, x in (scalars or {}).items())]
         values += [self._value(tag, *_histogram(x)) for tag, x in (histograms or {}).items()]
         values += [self._value(tag, *_image(x)) for tag, x in (images or {}).items()]
         values += [self._value(tag, TEXT, _string(x)) for tag, x in (texts or {}).items()]

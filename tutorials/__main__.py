@@ -5,10 +5,12 @@ python -m tutorials run deep_tanh        run one, or several, or a whole folder:
 python -m tutorials study depth          train its experiments with 30 seeds each; `study all` for every script
 python -m tutorials claims               judge the course's claims by the studies that lie in the log directory
 python -m tutorials report               one HTML page of all that lies in the log directory
+python -m tutorials diagnose DIR         what is wrong with the runs in DIR, yours too; of two DIRs, what changed
 """
 
 import difflib
 import sys
+from pathlib import Path
 
 from .catalogue import FOLDERS, experiments, first_line, script, sections
 from .lab.command import Parser, add_flags, add_logdir, check, run_all
@@ -40,9 +42,21 @@ def main(argv=None):
     )
     for command in (claims, report):
         add_logdir(command)
+    diagnosis = commands.add_parser(
+        "diagnose",
+        help="say what is wrong with a run",
+        description="Reads the event files of Diagnosis and of the monitors and says what is wrong with the runs.\n"
+        "Exit status: 0 nothing is wrong, 1 something is, 2 the directory cannot be read.",
+    )
+    diagnosis.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="a run, or runs; two, to compare")
+    diagnosis.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
     if arguments.command is None:
         print(listing())
+    elif arguments.command == "diagnose":
+        from .diagnose import diagnose
+
+        return diagnose(diagnosis, arguments.directories, arguments.json)
     elif arguments.command in ("claims", "report"):
         from .report import print_claims, write_report
 
@@ -75,6 +89,7 @@ def listing():
             f"Over many seeds:   python -m tutorials study NAME... {flags} [--seeds N] [--jobs N]",
             "Judge the claims:  python -m tutorials claims [--logdir DIR]",
             "Write a report:    python -m tutorials report [--logdir DIR]",
+            "Diagnose a run:    python -m tutorials diagnose DIR [DIR] [--json]",
         ]
     )
 

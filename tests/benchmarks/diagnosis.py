@@ -5,6 +5,7 @@ was recorded is kept in `logs/zoo`.
 """
 
 import argparse
+import dataclasses
 import time
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from callbacks import Diagnosis
+from callbacks.rules import RULES, diagnose
+from tutorials.lab.command import text_table
 from tutorials.lab.training import fit
 
 from . import zoo, zoo_held_out
@@ -102,17 +105,143 @@ def jobs(records):
                 yield half, number, seed, records / f"{half.replace(' ', '_')}_{name}_{seed}.pkl"
 
 
+def suffers(specimen, history):
+    """Whether a training turned out as badly as its label says.
+
+    It has not learned its task, or, where the fault is to swing, its score on the test half still moves by a tenth.
+    """
+    if "loss_oscillating" in specimen.has:
+        score = next(values for name, values in history.items() if name.startswith("val_") and name != "val_loss")
+        return np.ptp(score[-max(3, len(score) // 3) :]) >= 0.1 or not specimen.task.learned(history)
+    return not specimen.task.learned(history)
+
+
+def ours(recorded):
+    return {finding.rule for finding in diagnose(recorded["evidence"])}
+
+
+def ours_without_probe(recorded):
+    return {finding.rule for finding in diagnose(dataclasses.replace(recorded["evidence"], activations=None))}
+
+
+def ours_at_any_time(recorded):
+    """All rules that spoke after some epoch, even if they took it back."""
+    evidence, found = recorded["evidence"], set()
+    for count in range(1, len(evidence.epochs) + 1):
+        if count <= 30 or count % 5 == 0:
+            found |= {finding.rule for finding in diagnose(evidence.until(count))}
+    return found
+
+
+def sagemaker(recorded):
+    """The rules of Amazon SageMaker Debugger with their default thresholds, asked after each epoch.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/debugger-built-in-rules.html
+    """
+    evidence, loss = recorded["evidence"], recorded["history"]["loss"]
+    gradient, ratio = evidence.gradients.history, evidence.weights.history["update_ratio"]
+    with np.errstate(all="ignore"):
+        signs = {
+            "vanishing_gradient": (gradient["abs_mean"] < 1e-7).any(),
+            "nonfinite": (gradient["nonfinite"] > 0).any() or not np.isfinite(loss).all(),
+            "dead_units": (recorded["dead"] > 0.5).any(),
+            "saturated": (recorded["saturated"] > 0.5).any(),
+            "updates_too_large": (ratio > 10).any(),
+            "weights_not_moving": (ratio < 1e-8).any(),
+            "loss_not_falling": any(now > 0.999 * then for then, now in zip(loss[:-10:10], loss[10::10], strict=False)),
+        }
+    return {rule for rule, sign in signs.items() if sign}
+
+
+def autotrainer(recorded):
+    """The rules of AUTOTRAINER (Zhang et al., ICSE 2021) with its repository's parameters; for classifiers only."""
+    evidence, history = recorded["evidence"], recorded["history"]
+    if "accuracy" not in history:
+        return set()
+    norms, zeros = evidence.gradients.history["l2"], evidence.gradients.history["zero_fraction"]
+    sizes = np.array([np.prod(one["shape"]) for one in evidence.facts["kernels"].values()])
+    accuracy, test = history["accuracy"], history["val_accuracy"]
+    found = set()
+    if not np.isfinite([*history["loss"], *history["val_loss"]]).all() or max(history["loss"]) >= 1e3:
+        found.add("nonfinite")
+    with np.errstate(all="ignore"):
+        first_to_last = norms[:, 0] / norms[:, -1]
+        if (
+            max(*accuracy, *test) < 0.7 or max(*np.diff(accuracy), *np.diff(test)) < 0.01
+        ):  # it looks for causes only then
+            if ((zeros * sizes).sum(axis=1) / sizes.sum() >= 0.7).any():
+                found.add("dead_units")
+            elif (first_to_last > 70).any():
+                found.add("exploding_gradient")
+            elif ((first_to_last < 1e-3) & (norms[:, 0] < 1e-4)).any():
+                found.add("vanishing_gradient")
+            elif max(*accuracy, *test) < 0.7 and max(*np.diff(accuracy), *np.diff(test)) < 0.01:
+                found.add("loss_not_falling")
+    middle = accuracy[1:-1]
+    peaks = middle[(middle >= accuracy[:-2]) & (middle >= accuracy[2:])]
+    valleys = middle[(middle <= accuracy[:-2]) & (middle <= accuracy[2:])]
+    both = min(len(peaks), len(valleys))
+    if (peaks[:both] - valleys[:both] >= 0.03).sum() >= 0.2 * len(accuracy):
+        found.add("loss_oscillating")
+    return found
+
+
+JUDGES = {
+    "ours": ours,
+    "ours, without a probe": ours_without_probe,
+    "ours, at any time of the run": ours_at_any_time,
+    "SageMaker Debugger": sagemaker,
+    "AUTOTRAINER": autotrainer,
+}
+
+
+def report(half, recorded):
+    """Prints the table of one half: `recorded`, pairs of a specimen and what was recorded of one seed."""
+    healthy, faulty, others = [], [], []
+    for specimen, one in recorded:
+        as_labelled = suffers(specimen, one["history"]) if specimen.has else specimen.task.learned(one["history"])
+        (others if not as_labelled else faulty if specimen.has else healthy).append((specimen, one))
+    kinds = [len({specimen.name for specimen, _ in group}) for group in (healthy, faulty)]
+    print(f"\n{half}: {len(healthy)} healthy trainings of {kinds[0]} kinds, {len(faulty)} faulty ones of {kinds[1]}")
+    if others:
+        print(f"left out, as they did not turn out as labelled: {', '.join(specimen.name for specimen, _ in others)}")
+    rows = [("", "false alarms", *[rule.replace("_", " ") for rule in RULES])]
+    for judge, judged in JUDGES.items():
+        found = [(specimen, judged(one)) for specimen, one in [*healthy, *faulty]]
+        alarms = [specimen.name for specimen, rules in found if not specimen.has and rules]
+        row = [judge, f"{len(alarms)} of {len(healthy)}"]
+        for rule in RULES:
+            right = sum(rule in rules for specimen, rules in found if rule in specimen.has)
+            wrong = sum(rule in rules for specimen, rules in found if rule not in specimen.has | specimen.may)
+            there = sum(rule in specimen.has for specimen, _ in found)
+            row.append(f"{right}/{there}" + (f" +{wrong}" if wrong else ""))
+        rows.append(tuple(row))
+        if judge == "ours":
+            missed = [(s.name, rule) for s, rules in found for rule in s.has - rules]
+            extra = [(s.name, rule) for s, rules in found for rule in rules - s.has - s.may]
+            print(f"missed: {missed}\nwrong: {extra}")
+    print(text_table(list(zip(*rows, strict=True))))
+    print("n/m: found in n of the m trainings that have it; +k: found in k more where it has no place")
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=Path, default=Path("logs/zoo"))
-    records = parser.parse_args().records
-    records.mkdir(parents=True, exist_ok=True)
-    missing = [job for job in jobs(records) if not job[-1].exists()]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=Path, default=Path("logs/zoo"), help="where records are kept")
+    parser.add_argument("--no-training", action="store_true", help="judge what is recorded")
+    arguments = parser.parse_args()
+    arguments.records.mkdir(parents=True, exist_ok=True)
+    everything = list(jobs(arguments.records))
+    missing = [job for job in everything if not job[-1].exists()] if not arguments.no_training else []
     trained = joblib.Parallel(n_jobs=2, batch_size=1, return_as="generator_unordered")(
         joblib.delayed(record)(*job) for job in missing
     )
-    for _ in tqdm(trained, total=len(missing), unit="training"):
+    for _ in tqdm(trained, total=len(missing), unit="training", disable=not missing):
         pass
+    for half in HALVES:
+        jobs_of = [
+            (specimens(half)[number], path) for name, number, _, path in everything if name == half and path.exists()
+        ]
+        report(half, [(specimen, joblib.load(path)) for specimen, path in jobs_of])
 
 
 if __name__ == "__main__":

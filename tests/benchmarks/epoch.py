@@ -12,7 +12,8 @@ import numpy as np
 
 from callbacks import GradientMonitor, WeightNormMonitor
 from tutorials.lab.data import two_circles
-from tutorials.lab.training import EpochMetrics, compiled_model, fit
+from tutorials.lab.runs import EpochMetrics
+from tutorials.lab.training import compiled_model, fit
 from tutorials.vanishing.deep_tanh import EXPERIMENT
 
 ROUNDS = 3

@@ -226,11 +226,14 @@ ADAM = using("Adam", 0.001)
 FLAT, ROWS, POOL = layers.Flatten, lambda: layers.Reshape((8, 8)), lambda: layers.MaxPooling2D(2)
 
 
-def healthy(name, task, build, optimizer=sgd(), epochs=300, into=HEALTHY, **options):
+TUTORIALS = sgd()
+
+
+def healthy(name, task, build, optimizer=TUTORIALS, epochs=300, into=HEALTHY, **options):
     into.append(Specimen(name, task, build, optimizer, epochs, **options))
 
 
-def faulty(name, task, build, has, may, optimizer=sgd(), epochs=300, into=FAULTY, **options):
+def faulty(name, task, build, has, may, optimizer=TUTORIALS, epochs=300, into=FAULTY, **options):
     labels = {"has": frozenset(has.split()), "may": frozenset(may.split())}
     into.append(Specimen(name, task, build, optimizer, epochs, **labels, **options))
 

@@ -10,9 +10,39 @@ from sklearn.preprocessing import StandardScaler
 
 from . import zoo
 from .zoo import (
-    ADAM, BREAKS, CIRCLES, DIES, DIGITS, EMPTY, EXPLODES, FLAT, LEAPS, POOL, ROWS, SATURATES, SWINGS, VANISHES,
-    Task, chain, classes, conv, halves, mlp, normal, numbers, on_circles, on_digits, remember_first, residual, sgd,
-    shuffled, spoil, uniform01, using, with_inputs, words, yes_or_no,
+    ADAM,
+    BREAKS,
+    CIRCLES,
+    DIES,
+    DIGITS,
+    EMPTY,
+    EXPLODES,
+    FLAT,
+    LEAPS,
+    POOL,
+    ROWS,
+    SATURATES,
+    SWINGS,
+    VANISHES,
+    Task,
+    chain,
+    classes,
+    conv,
+    halves,
+    mlp,
+    normal,
+    on_circles,
+    on_digits,
+    remember_first,
+    residual,
+    sgd,
+    shuffled,
+    spoil,
+    uniform01,
+    using,
+    with_inputs,
+    words,
+    yes_or_no,
 )  # fmt: skip
 
 HEALTHY, FAULTY = [], []
@@ -31,11 +61,11 @@ def table(load, train, scale=True):
     return data
 
 
-def moons(return_X_y=True):
+def moons(**_):
     return make_moons(800, noise=0.2, random_state=5)
 
 
-def blobs(return_X_y=True):
+def blobs(**_):
     return make_blobs(800, centers=5, cluster_std=1.5, random_state=6)
 
 

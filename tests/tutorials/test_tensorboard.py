@@ -12,8 +12,10 @@ EPOCHS = 12
 QUANTITIES = {
     "gradient": ["mean", "abs_mean", "l2", "max", "zero_fraction", "nonfinite"],
     "weight": ["l1", "l1_change", "update_ratio"],
+    "activation": ["mean", "std", "saturated_fraction", "dead_fraction", "nonfinite"],
 }
 TAGS = {f"{kind}_{name}/{layer}" for kind, names in QUANTITIES.items() for name in names for layer in LAYERS}
+TAGS |= {f"diagnosis/{name}" for name in ("loss", "accuracy", "val_loss", "val_accuracy", "findings")}
 TAGS |= {"gradient_sampled_steps"}
 
 
@@ -37,7 +39,7 @@ def address(logdir, tensorboard):
         if len(runs) == wanted and sum(map(len, tags.values())) == 4 * (2 + 2 + len(TAGS)):
             return address
         time.sleep(0.3)
-    raise AssertionError(f"TensorBoard found {runs} and {tags}")
+    raise AssertionError(f"TensorBoard found {runs} and {set().union(*tags.values()) ^ TAGS}")
 
 
 def ask(url, **parameters):
@@ -81,13 +83,42 @@ def test_the_tutorials_filter_finds_every_layers_histogram(address):
 def test_image_and_custom_charts(address):
     images = ask(f"{address}/data/plugin/images/tags")
     run = next(iter(images))
-    assert set(images[run]) == {"gradient_history", "weight_history"}
+    assert set(images[run]) == {"gradient_history", "weight_history", "activation_history"}
     (image,) = ask(f"{address}/data/plugin/images/images", run=run, tag="gradient_history", sample=0)
     with urllib.request.urlopen(f"{address}/data/plugin/images/individualImage?{image['query']}", timeout=20) as answer:
         assert answer.read(8) == b"\x89PNG\r\n\x1a\n"
     assert image["step"] == EPOCHS - 1
     layout = ask(f"{address}/data/plugin/custom_scalars/layout")
-    assert [category["title"] for category in layout["category"]] == ["gradients", "weights", "activations"]
+    assert [one["title"] for one in layout["category"]] == ["diagnosis", "gradients", "weights", "activations"]
+
+
+def test_the_diagnosis_is_text_and_its_facts_are_in_no_tab(address):
+    texts = ask(f"{address}/data/plugin/text/tags")
+    tanh, relu = ([run for run in texts if run.startswith(f"deep_{name}_gradients/")] for name in ("tanh", "relu"))
+    assert len(tanh) == len(relu) == 2
+    assert all(tags == ["diagnosis/report"] for tags in texts.values())
+    last = ask(f"{address}/data/plugin/text/text", run=tanh[0], tag="diagnosis/report")[-1]
+    assert last["step"] == EPOCHS - 1
+    assert "<h3>error: vanishing gradient</h3>" in last["text"]
+    assert "of 30" in last["text"]
+    healthy = ask(f"{address}/data/plugin/text/text", run=relu[0], tag="diagnosis/report")[-1]
+    assert "nothing found wrong" in healthy["text"]
+    assert "error" not in healthy["text"]
+
+
+def test_hparams_average_the_runs_of_a_model(address):
+    request = urllib.request.Request(
+        f"{address}/data/plugin/hparams/session_groups",
+        json.dumps(
+            {"allowedStatuses": ["STATUS_UNKNOWN"], "aggregationType": "AGGREGATION_AVG", "sliceSize": 9}
+        ).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        groups = json.load(answer)["sessionGroups"]
+    assert {group["hparams"]["activation"]: len(group["sessions"]) for group in groups} == {"tanh": 2, "relu": 2}
+    metrics = {one["name"]["tag"]: one["value"] for one in groups[0]["metricValues"]}
+    assert {*metrics} == {"diagnosis/val_accuracy", "diagnosis/findings"}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +127,10 @@ def test_image_and_custom_charts(address):
         ("?pinnedCards=&tagFilter=gradient_abs_mean#timeseries", [f"gradient_abs_mean/{layer}" for layer in LAYERS]),
         ("#distributions&tagFilter=kernel_0_grad", LAYERS),
         ("#histograms&tagFilter=kernel_0_grad", LAYERS),
-        ("#custom_scalars", ["mean|gradient|ofeachlayer"]),
+        ("#custom_scalars", ["mean|gradient|ofeachlayer", *(f"gradient_abs_mean/{layer}" for layer in LAYERS)]),
+        ("#text", ["error: vanishing gradient", "The gradient of dense_", "nothing found wrong", "Glorot uniform"]),
+        ("#hparams", ["test accuracy of the run", "findings of the diagnosis", "kernel_initializer", "he_uniform"]),
+        ("#images", ["gradient_history", "weight_history", "activation_history"]),
     ],
 )
 def test_pages_show_the_layers(address, shows, page, wanted):

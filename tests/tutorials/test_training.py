@@ -4,7 +4,8 @@ import pytest
 
 from callbacks import GradientMonitor, WeightNormMonitor
 from tutorials.lab.data import two_circles
-from tutorials.lab.training import compiled_model, epochs_of, fit, new_run
+from tutorials.lab.runs import new_run
+from tutorials.lab.training import compiled_model, epochs_of, fit
 from tutorials.vanishing import deep_relu, deep_tanh, shallow_tanh
 
 TRAIN, TEST = two_circles()

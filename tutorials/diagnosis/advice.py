@@ -1,8 +1,8 @@
 """Advice: which remedy cures which fault? Each tried alone, seed by seed, on networks that fail without it.
 
 A diagnosis should not repeat what everybody says. So each fault that the rules of `Diagnosis` know is built into a
-network for the two circles, every remedy that is commonly given for it is applied alone, and the seeds that learn are counted. What
-helps fewer than nine seeds in ten is not advised; the counts of the rest are in callbacks/advice.py.
+network for the two circles, every remedy that is commonly given for it is applied alone, and the seeds that learn are
+counted. The counts are in callbacks/advice.py; what helps fewer than nine seeds in ten is not advised.
 """
 
 import dataclasses

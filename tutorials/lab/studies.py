@@ -282,8 +282,10 @@ def _write_table(done):
 
 def _write_tensorboard(done, figures):
     """Writes one run a configuration for the HParams tab, and the figures for the Images tab."""
-    import tensorflow as tf
-    from tensorboard.plugins.hparams import api as hp
+    from callbacks.pictures import png
+    from callbacks.summaries import SummaryWriter
+
+    from .hparams import values
 
     root = done.directory / "tensorboard"
     shutil.rmtree(root, ignore_errors=True)  # a second event file in a directory would be drawn as a zigzag
@@ -292,24 +294,13 @@ def _write_tensorboard(done, figures):
         "share_learned": lambda members: float(members.learned.mean()),
         "gradient_ratio_first_to_last": gradient_ratio,
     }
-    with tf.summary.create_file_writer(str(root)).as_default(step=0):
-        for name, figure in figures.items():
-            tf.summary.image(f"{done.directory.name}/{name}", _pixels(figure))
+    with contextlib.closing(SummaryWriter.open(root)) as writer:
+        writer.write(0, images={f"{done.directory.name}/{name}": png(figure) for name, figure in figures.items()})
     for name, one in done.configurations.items():
         described = {key: value for key, value in one.items() if key not in ("title", "file")}
-        with tf.summary.create_file_writer(str(root / name)).as_default(step=0):
-            hp.hparams({"study": done.directory.name, **described}, trial_id=f"{done.directory.name}/{name}")
-            for tag, figure_of in shown.items():
-                tf.summary.scalar(tag, figure_of(done.members[name]))
-
-
-def _pixels(figure):
-    """A figure as a batch of one image, (1, height, width, 3)."""
-    import tensorflow as tf
-
-    from callbacks.pictures import png
-
-    return tf.image.decode_png(png(figure), channels=3)[None]
+        with contextlib.closing(SummaryWriter.open(root / name)) as writer:
+            scalars = {tag: figure_of(done.members[name]) for tag, figure_of in shown.items()}
+            writer.write(0, scalars, values=values(done.directory.name, described, f"{done.directory.name}/{name}"))
 
 
 def learned_words(members):

@@ -1,22 +1,12 @@
-"""Training a model of the course: `fit`, which is fast, and `train`, which runs a whole experiment."""
+"""Training a model of the course: its data order, its weights, and `fit`, which is fast."""
 
-import dataclasses
 import random
 import threading
-from datetime import datetime
-from pathlib import Path
 from unittest import mock
 
 import keras
 import tensorflow as tf
 from keras.src.random import seed_generator
-from tqdm import tqdm
-
-from callbacks.summaries import SummaryWriter
-
-from . import figures
-from .data import two_circles
-from .experiment import Experiment
 
 
 def fit(model, train, test, epochs, batch_size=32, seed=1, callbacks=()):
@@ -113,43 +103,6 @@ def order(points, seed, epoch):
     return tf.random.experimental.stateless_shuffle(tf.range(points), seed=[seed, epoch])
 
 
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What one run of an experiment gave: accuracies after training, history by epoch, where it wrote."""
-
-    experiment: Experiment
-    train_accuracy: float
-    test_accuracy: float
-    history: dict
-    directory: Path
-
-
-def train(experiment, settings, monitors=()):
-    """Trains an experiment on the two circles; prints and draws its accuracies.
-
-    Args:
-        experiment: an `Experiment`.
-        settings: `Settings`.
-        monitors: callback classes of `callbacks/`; each gets the run's directory and writes every epoch.
-
-    Returns:
-        A `Result`, and a list of the monitors in the order given.
-    """
-    directory = new_run(settings.logdir, experiment.name, settings.seed)
-    epochs = settings.epochs or experiment.epochs
-    model = compiled_model(experiment, settings.seed)
-    watching = [monitor(directory, histogram_freq=1) for monitor in monitors]
-    callbacks = [EpochMetrics(directory), Progress(experiment.name), *watching]
-    data = two_circles()
-    history = fit(model, *data, epochs, experiment.batch_size, settings.seed, callbacks).history
-
-    accuracies = [model.evaluate(*half, verbose=0)[1] for half in data]
-    print("Train: {:.3f}, Test: {:.3f}".format(*accuracies))
-    result = Result(experiment, *accuracies, history, directory)
-    figures.save(figures.accuracy(result), directory / "accuracy.png")
-    return result, watching
-
-
 def compiled_model(experiment, seed):
     """Returns the experiment's model, its random weights drawn from `seed`, compiled for two classes."""
     model = initial_model(experiment, seed)
@@ -170,60 +123,3 @@ def initial_model(experiment, seed):
 
 
 _building = threading.Lock()
-
-
-def new_run(logdir, name, seed):
-    """Makes and returns a directory that no other run has: LOGDIR/NAME/DATE_TIME_seedS."""
-    moment = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    for again in ["", *(f"_{number}" for number in range(2, 1000))]:
-        directory = Path(logdir, name, f"{moment}_seed{seed}{again}")
-        try:
-            directory.mkdir(parents=True)
-            return directory
-        except FileExistsError:
-            continue
-    raise FileExistsError(f"{directory} and those before it exist already.")
-
-
-class EpochMetrics(keras.callbacks.Callback):
-    """Writes an epoch's metrics where Keras's TensorBoard callback writes them, in a tenth of its time.
-
-    Tags `epoch_loss` and `epoch_accuracy`, in the folders `train` and `validation` of the run's directory.
-    """
-
-    def __init__(self, directory):
-        super().__init__()
-        self._directory = directory
-
-    def on_train_begin(self, logs=None):
-        self._writers = {"": SummaryWriter.open(self._directory / "train")}
-        self._writers["val_"] = SummaryWriter.open(self._directory / "validation")
-
-    def on_epoch_end(self, epoch, logs=None):
-        validation = {name: value for name, value in logs.items() if name.startswith("val_")}
-        training = {name: value for name, value in logs.items() if name not in validation}
-        for prefix, metrics in (("", training), ("val_", validation)):
-            scalars = {f"epoch_{name.removeprefix(prefix)}": value for name, value in metrics.items()}
-            self._writers[prefix].write(epoch, scalars)
-
-    def on_train_end(self, logs=None):
-        for writer in self._writers.values():
-            writer.close()
-
-
-class Progress(keras.callbacks.Callback):
-    """Shows a bar of the epochs done, with the accuracies of the last."""
-
-    def __init__(self, name):
-        super().__init__()
-        self._name = name
-
-    def on_train_begin(self, logs=None):
-        self._bar = tqdm(total=self.params["epochs"], desc=self._name, unit="epoch")
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._bar.set_postfix_str(f"accuracy {logs['accuracy']:.3f}, test {logs['val_accuracy']:.3f}", refresh=False)
-        self._bar.update()
-
-    def on_train_end(self, logs=None):
-        self._bar.close()

@@ -22,10 +22,9 @@ EXPERIMENT = Experiment("deep_tanh", "tanh, 5 hidden layers", build_model, publi
 
 
 def run(settings):
-    from tutorials.lab.training import train
+    from tutorials.lab.runs import train
 
-    result, _ = train(EXPERIMENT, settings)
-    return [result]
+    return [train(EXPERIMENT, settings)]
 
 
 if __name__ == "__main__":

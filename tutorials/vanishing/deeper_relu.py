@@ -19,9 +19,9 @@ EXPERIMENTS = [
 
 
 def run(settings):
-    from tutorials.lab.training import train
+    from tutorials.lab.runs import train
 
-    return [train(experiment, settings)[0] for experiment in EXPERIMENTS]
+    return [train(experiment, settings) for experiment in EXPERIMENTS]
 
 
 if __name__ == "__main__":

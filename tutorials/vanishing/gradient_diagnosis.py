@@ -21,15 +21,14 @@ WATCHED = [
 
 def run(settings):
     """Trains both with monitors; prints each layer's gradient and draws them side by side."""
-    from callbacks import GradientMonitor, WeightNormMonitor
     from tutorials.lab.figures import gradients, save
-    from tutorials.lab.training import train
+    from tutorials.lab.runs import train
 
     monitors = {}
     for experiment in WATCHED:
-        result, (monitor, _) = train(experiment, settings, [GradientMonitor, WeightNormMonitor])
-        save(monitor.plot(), result.directory / "gradients.png")
-        monitors[experiment.title] = monitor
+        result = train(experiment, settings, histogram_freq=1)
+        monitors[experiment.title] = result.diagnosis.gradients
+        save(result.diagnosis.gradients.plot(), result.directory / "gradients.png")
     print(f"\n{summary(monitors)}")
     save(gradients(monitors), result.directory / "tanh_against_relu.png")
     return []

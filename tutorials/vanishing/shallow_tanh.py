@@ -27,10 +27,9 @@ EXPERIMENT = Experiment("shallow_tanh", "tanh, 1 hidden layer", build_model, pub
 
 
 def run(settings):
-    from tutorials.lab.training import train
+    from tutorials.lab.runs import train
 
-    result, _ = train(EXPERIMENT, settings)
-    return [result]
+    return [train(EXPERIMENT, settings)]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ def run(settings):
     """Draws the points of both halves, coloured by class."""
     from tutorials.lab.data import two_circles
     from tutorials.lab.figures import save, scatter
-    from tutorials.lab.training import new_run
+    from tutorials.lab.runs import new_run
 
     train, test = two_circles()
     for words, (x, y) in (("train", train), ("test", test)):
