@@ -114,7 +114,7 @@ class Diagnosis(keras.callbacks.Callback):
         for monitor in self._monitors:
             monitor.on_train_begin(logs)
         self._facts = facts(self.model) | {"planned_epochs": (self.params or {}).get("epochs")}
-        self._next_check, self._told, self._stopped_by = 0, None, None
+        self._next_check, self._told, self._stopped_by = 0, [], None
         if self.log_dir is not None and self._writer is None:
             self._writer = SummaryWriter.open(self.log_dir)
             self._writer.write(0, facts={"diagnosis/facts": self._facts})

@@ -168,6 +168,7 @@ def vanishing_gradient(evidence):
         figures["saturated"] = max((shares[name] for name in layers if shares.get(name, 0) > 0), default=0.0)
         if figures["saturated"] > 0.5:
             message += f"; up to {figures['saturated']:.0%} of a layer's outputs are saturated"
+    figures["last_epoch"] = evidence.epochs[seen.stop - 1]
     return _finding(evidence, "vanishing_gradient", "error", layers, seen.start, figures, message)
 
 
@@ -348,11 +349,12 @@ RULES = {
 
 
 def _finding(evidence, rule, severity, layers, index, figures, message):
-    epoch = evidence.epochs[index]
+    epoch, last = evidence.epochs[index], figures.get("last_epoch", evidence.epochs[-1])
+    when = f"since epoch {epoch + 1}" if last == evidence.epochs[-1] else f"in epochs {epoch + 1} to {last + 1}"
     concerned = f". Concerns {span(layers, evidence)}" if len(layers) > 1 else ""
     activations = {_activation(evidence, layer) for layer in layers} or {None}
     advice = advice_for(rule, activations)
-    return Finding(rule, severity, layers, epoch, figures, f"{message}{concerned}, since epoch {epoch + 1}.", advice)
+    return Finding(rule, severity, layers, epoch, figures, f"{message}{concerned}, {when}.", advice)
 
 
 def span(layers, evidence):

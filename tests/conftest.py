@@ -30,16 +30,16 @@ def run_python():
     return run
 
 
+def unused_port():
+    """Returns the number of a port that nobody listens to."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
 def free_port():
-    """Returns the number of a port that nobody listens to."""
-
-    def find():
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
-
-    return find
+    return unused_port
 
 
 @pytest.fixture(scope="session")
@@ -71,20 +71,30 @@ def tensorboard(free_port):
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """A headless Chromium driven by Selenium; skips where there is none."""
-    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    driver = shutil.which("chromedriver")
-    if not binary or not driver:
+    if not all(chromium_and_driver()):
         pytest.skip("needs chromium and chromedriver on the PATH (Debian: apt install chromium chromium-driver)")
+    with chromium(tmp_path_factory.mktemp("chromium")) as chrome:
+        yield chrome
+
+
+def chromium_and_driver():
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None), shutil.which("chromedriver")
+
+
+def chromium(profile):
+    """Returns a new headless browser that keeps its profile in a folder; a context manager."""
     from selenium import webdriver
+
+    binary, driver = chromium_and_driver()
 
     options = webdriver.ChromeOptions()
     options.binary_location = binary
     flags = "headless no-sandbox disable-gpu disable-dev-shm-usage no-first-run disable-background-networking"
     for flag in (*flags.split(), "disable-component-update", "disable-sync", "disable-quic", "window-size=1500,3000"):
         options.add_argument(f"--{flag}")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as chrome:
-        yield chrome
+    options.add_argument(f"--user-data-dir={profile}")
+    return webdriver.Chrome(options, webdriver.ChromeService(driver))
 
 
 VISIBLE_TEXT = """

@@ -161,44 +161,29 @@ FAULTS = [
             "a learning rate ten times larger": optimizer(sgd(0.1)),
         },
     ),
-    fault(
-        "exploding_gradient",
-        "ReLU, 12 x 25, weights from N(0, 1)",
-        network(12, 25, "relu", normal1),
-        {
-            "He normal weights": model(network(12, 25, "relu", "he_normal")),
-            "Glorot uniform weights": model(network(12, 25, "relu")),
-            "batch normalization after each hidden layer": model(
-                network(12, 25, "relu", normal1, "BatchNormalization")
-            ),
-            "layer normalization after each hidden layer": model(
-                network(12, 25, "relu", normal1, "LayerNormalization")
-            ),
-            "gradients clipped to norm 1": optimizer(sgd(0.01, clipnorm=1.0)),
-            "gradients clipped to norm 1 in all": optimizer(sgd(0.01, global_clipnorm=1.0)),
-            "gradients clipped to [-0.5, 0.5]": optimizer(sgd(0.01, clipvalue=0.5)),
-            "a learning rate a hundred times smaller": optimizer(sgd(0.0001)),
-            "Adam at its default rate, 0.001": optimizer(adam(0.001)),
-        },
-    ),
-    fault(
-        "nonfinite",
-        "ReLU, 30 x 25, weights from N(0, 1)",
-        network(30, 25, "relu", normal1),
-        {
-            "He normal weights": model(network(30, 25, "relu", "he_normal")),
-            "Glorot uniform weights": model(network(30, 25, "relu")),
-            "batch normalization after each hidden layer": model(
-                network(30, 25, "relu", normal1, "BatchNormalization")
-            ),
-            "layer normalization after each hidden layer": model(
-                network(30, 25, "relu", normal1, "LayerNormalization")
-            ),
-            "gradients clipped to norm 1": optimizer(sgd(0.01, clipnorm=1.0)),
-            "a learning rate a thousand times smaller": optimizer(sgd(0.00001)),
-            "Adam at its default rate, 0.001": optimizer(adam(0.001)),
-        },
-    ),
+    *[
+        fault(
+            rule,  # the network explodes, and so breaks: one table for both
+            "ReLU, 8 x 25, weights from N(0, 1)",
+            network(8, 25, "relu", normal1),
+            {
+                "He normal weights": model(network(8, 25, "relu", "he_normal")),
+                "Glorot uniform weights": model(network(8, 25, "relu")),
+                "batch normalization after each hidden layer": model(
+                    network(8, 25, "relu", normal1, "BatchNormalization")
+                ),
+                "layer normalization after each hidden layer": model(
+                    network(8, 25, "relu", normal1, "LayerNormalization")
+                ),
+                "gradients clipped to norm 1": optimizer(sgd(0.01, clipnorm=1.0)),
+                "gradients clipped to norm 1 in all": optimizer(sgd(0.01, global_clipnorm=1.0)),
+                "gradients clipped to [-0.5, 0.5]": optimizer(sgd(0.01, clipvalue=0.5)),
+                "a learning rate a thousand times smaller": optimizer(sgd(0.00001)),
+                "Adam at its default rate, 0.001": optimizer(adam(0.001)),
+            },
+        )
+        for rule in ("exploding_gradient", "nonfinite")
+    ],
     fault(
         "dead_units",
         "ReLU, 20 x 5, He uniform weights",
