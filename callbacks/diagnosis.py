@@ -181,9 +181,11 @@ def facts(model):
             "mean_weight": float(np.abs(kernel.numpy()).mean()),
         }
     loss = model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", "")
+    found["cross_entropy"] = "crossentropy" in str(loss)
     outputs = getattr(model, "outputs", None) or []
-    if "crossentropy" in str(loss) and len(outputs) == 1:
+    last = getattr(getattr(model.layers[-1], "activation", None), "__name__", None) if model.layers else None
+    if len(outputs) == 1 and (found["cross_entropy"] or last in ("softmax", "sigmoid")):
         units = outputs[0].shape[-1]
-        if units == 1 or "binary" not in loss:
+        if units == 1 or not ("binary" in str(loss) or last == "sigmoid"):  # several sigmoids are as many labels
             found["classes"] = max(2, units)
     return found

@@ -22,7 +22,8 @@ class Evidence:
         metrics: dict of float arrays (E,), named as in the history of `model.fit`: `loss`, `val_accuracy` and so on.
         gradients, weights, activations: `Figures` of the monitor of this name, or None where there was none.
         facts: dict of what is known of the model, each where it is known. `planned_epochs`, int; `classes`, int, of a
-            classifier trained by cross-entropy; `penalty`, float, the regularizers' part of the loss before training;
+            classifier; `cross_entropy`, whether it is trained by that; `penalty`, float, the regularizers' part of
+            the loss before training;
             `optimizer`, str, and `learning_rate`, float; `kernels`, dict of a kernel's name to a dict of its `shape`,
             its layer's `activation` and `initializer`, and its `mean_weight`, the mean magnitude before training.
     """

@@ -284,7 +284,7 @@ def loss_not_falling(evidence):
     if middle - now > FLAT * reference:
         return None
     figures = {"first": float(loss[0]), "now": float(now), "reference": float(reference)}
-    guessing = "" if "classes" not in evidence.facts else f"; guessing costs {math.log(evidence.facts['classes']):.3g}"
+    guessing = f"; guessing costs {_guessing(evidence):.3g}" if _guessing(evidence) else ""
     message = f"The loss does not fall: {loss[0]:.3g} in the first epoch, {now:.3g} in the last{guessing}"
     return _finding(evidence, "loss_not_falling", "error", [], 0, figures, message)
 
@@ -391,18 +391,24 @@ def _smooth(loss):
     return np.array([np.median(loss[max(0, i - 4) : i + 1]) for i in range(len(loss))])
 
 
+def _guessing(evidence):
+    """What the same answer to every input costs a classifier of k balanced classes, ln k; None where k is not known."""
+    classes = evidence.facts.get("classes")
+    return math.log(classes) if classes and evidence.facts.get("cross_entropy") else None
+
+
 def _reference(evidence):
     """The loss from which learning is measured: that of the first epoch, or of guessing where that is lower."""
-    first, classes = evidence.metrics["loss"][0], evidence.facts.get("classes")
-    if not classes or evidence.facts.get("penalty"):
-        return first if np.isfinite(first) else math.inf
-    return min(first, math.log(classes)) if np.isfinite(first) else math.log(classes)
+    first, guessing = evidence.metrics["loss"][0], _guessing(evidence)
+    candidates = [first] if np.isfinite(first) else []
+    if guessing and not evidence.facts.get("penalty"):
+        candidates.append(guessing)
+    return min(candidates, default=math.inf)
 
 
 def _scale(evidence):
     """The size of a loss that is worth talking of: what guessing costs, or the loss of the first epoch."""
-    classes = evidence.facts.get("classes")
-    return math.log(classes) if classes else max(abs(evidence.metrics["loss"][0]), 1e-12)
+    return _guessing(evidence) or max(abs(evidence.metrics["loss"][0]), 1e-12)
 
 
 def _is_learning(evidence):

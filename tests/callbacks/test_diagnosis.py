@@ -136,14 +136,17 @@ def test_it_does_with_any_model_and_metric():
 
 
 def test_classes_are_read_off_the_loss_and_the_output():
-    for loss, units, classes in (
-        ("sparse_categorical_crossentropy", 7, 7),
-        (keras.losses.CategoricalCrossentropy(), 3, 3),
-        (keras.losses.BinaryCrossentropy(from_logits=True), 1, 2),
-        ("binary_crossentropy", 5, None),  # five labels, not five classes
-        ("mse", 3, None),
+    for loss, units, activation, classes in (
+        ("sparse_categorical_crossentropy", 7, None, 7),
+        (keras.losses.CategoricalCrossentropy(), 3, "softmax", 3),
+        (keras.losses.BinaryCrossentropy(from_logits=True), 1, None, 2),
+        ("binary_crossentropy", 5, "sigmoid", None),  # five labels, not five classes
+        ("mse", 3, None, None),
+        ("mse", 3, "softmax", 3),
+        ("mse", 1, "sigmoid", 2),
+        (lambda truth, predicted: keras.ops.mean(predicted), 3, None, None),
     ):
-        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units)])
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units, activation)])
         model.compile("sgd", loss)
         diagnosis = Diagnosis(verbose=0)
         diagnosis.set_model(model)

@@ -290,7 +290,7 @@ def test_tensorboard_shows_a_study(sequential, tensorboard, shows):
         values = {one["name"]["tag"]: one["value"] for one in group["metricValues"]}
         assert values["median_test_accuracy"] == pytest.approx(np.median(members.test_accuracy), abs=1e-6)
         assert values["share_learned"] == members.learned.mean()
-    shows(f"{address}/#hparams", ["kernel_initializer", "glorot_uniform", "he_uniform", "median_test_accuracy"])
+    shows(f"{address}/#hparams", ["kernel_initializer", "glorot_uniform", "he_uniform", "median test accuracy"])
     shows(f"{address}/#images", ["xavier/gradient_profile"])
 
 
