@@ -102,8 +102,10 @@ def diagnose(evidence):
     ['vanishing_gradient', 'loss_not_falling']
     """
     rules = list(RULES.values()) if len(evidence.epochs) >= PATIENCE else [nonfinite] if evidence.epochs else []
-    found = [rule(evidence) for rule in rules]
-    return sorted((finding for finding in found if finding), key=lambda finding: finding.severity)
+    found = [finding for rule in rules if (finding := rule(evidence))]
+    if any(finding.rule not in SYMPTOMS and finding.severity == "error" for finding in found):
+        found = [dataclasses.replace(one, advice=[]) if one.rule in SYMPTOMS else one for one in found]
+    return sorted(found, key=lambda finding: finding.severity)
 
 
 def nonfinite(evidence):
@@ -327,7 +329,12 @@ def accuracy_at_chance(evidence):
     message = f"The training accuracy is {window.mean():.3f}; guessing gets {guessing:.3g} of {classes} classes right"
     if np.ptp(window) < 1e-6:
         message += ". It is the same in every epoch: the network gives all inputs the same answer"
-    return _finding(evidence, "accuracy_at_chance", "error", [], len(accuracy) - len(window), figures, message)
+    last = next(reversed(evidence.facts.get("kernels", {}).values()), {})
+    alone = last.get("activation") == "softmax" and last["shape"][-1] == 1
+    if alone:
+        message += ", as softmax over a single unit is always 1"
+    finding = _finding(evidence, "accuracy_at_chance", "error", [], len(accuracy) - len(window), figures, message)
+    return finding if alone else dataclasses.replace(finding, advice=[])  # the cure is for this mistake alone
 
 
 RULES = {
@@ -335,10 +342,10 @@ RULES = {
     for rule in (
         nonfinite,
         exploding_gradient,
-        vanishing_gradient,
+        updates_too_large,
         dead_units,
         saturated,
-        updates_too_large,
+        vanishing_gradient,
         weights_not_moving,
         loss_not_falling,
         loss_oscillating,
@@ -346,6 +353,9 @@ RULES = {
     )
 }
 """Each rule by its name; causes come before what follows from them."""
+
+SYMPTOMS = {"loss_not_falling", "loss_oscillating", "accuracy_at_chance"}
+"""Rules about what any other fault leads to: where one is found, its cure is the advice."""
 
 
 def _finding(evidence, rule, severity, layers, index, figures, message):

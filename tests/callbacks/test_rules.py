@@ -131,6 +131,14 @@ def test_updates_too_large():
     assert rules(training(update_ratio=leap)) == []
 
 
+def test_a_symptom_comes_without_advice_of_its_own_where_its_cause_is_found():
+    cause, *symptoms = diagnose(training(l2=[0.001, 0.3, 0.3, 0.3], loss=FLAT, accuracy=GUESSING))
+    assert cause.rule == "vanishing_gradient"
+    assert cause.advice
+    assert [finding.advice for finding in symptoms] == [[], []]
+    assert diagnose(training(loss=FLAT))[0].advice
+
+
 def test_loss_not_falling_waits_and_sees_a_slow_fall():
     assert "loss_not_falling" in rules(training(loss=FLAT))
     assert "loss_not_falling" not in rules(training(loss=FLAT).until(7))
@@ -152,6 +160,10 @@ def test_accuracy_at_chance_and_the_same_answer_to_everything():
     assert "same in every epoch" not in finding.message
     (constant,) = diagnose(training(accuracy=np.full(EPOCHS, 0.496)))
     assert "same in every epoch" in constant.message
+    assert constant.advice == []
+    constant_evidence = training("softmax", accuracy=np.full(EPOCHS, 0.496))
+    constant_evidence.facts["kernels"]["dense_4"]["shape"] = [8, 1]
+    assert diagnose(constant_evidence)[0].advice[0].remedy == "sigmoid for a single output unit"
     assert rules(training(accuracy=np.full(EPOCHS, 0.998))) == []  # converged
     assert "accuracy_at_chance" in rules(training(accuracy=np.full(EPOCHS, 0.9), loss=FLAT))  # nine in ten of one class
 

@@ -48,13 +48,15 @@ def logdir(tmp_path_factory):
         ("weight_change", slice(None), "weight_change", "(input to output)"),
         ("depth", slice(3), "accuracy_by_depth", "The first depth at which fewer than 90% learn, tanh, 1 x 5"),
         ("width", slice(0, 50, 10), "width_by_depth", "25 units: seeds that learned"),
+        ("advice", slice(0, 2), None, "0  Glorot uniform weights"),
     ],
 )
 def test_extension_tells_and_draws(logdir, capsys, name, chosen, figure, words):
-    script = catalogue.script("extensions", name)
+    script = catalogue.script("diagnosis" if name == "advice" else "extensions", name)
     run_study(name, script.EXPERIMENTS[chosen], Settings(epochs=2, seeds=2, logdir=logdir), script.look)
     assert words in capsys.readouterr().out
-    assert (logdir / "study" / name / f"{figure}.png").stat().st_size > 10_000
+    if figure:
+        assert (logdir / "study" / name / f"{figure}.png").stat().st_size > 10_000
 
 
 def test_an_extension_runs_by_its_path(run_python, tmp_path):

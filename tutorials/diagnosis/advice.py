@@ -302,20 +302,14 @@ def _experiments():
 EXPERIMENTS = _experiments()
 
 
-def counts(study):
-    """Returns for each fault, in the order of `FAULTS`, the seeds that learn: as it is, and {remedy: seeds}."""
-    learned = {name: int(members.learned.sum()) for name, members in study.members.items()}
-    return [
-        (learned.get(f"a{i}"), {words: learned.get(f"a{i}_{j}") for j, words in enumerate(fault.remedies, 1)})
-        for i, fault in enumerate(FAULTS, 1)
-    ]
-
-
 def look(study):
-    for fault, (without, remedied) in zip(FAULTS, counts(study), strict=True):
-        print(f"\n{fault.rule}: {fault.network}: {without} seeds learn")
-        for words, learned in remedied.items():
-            print(f"    {learned:3}  {words}")
+    learned = {name: int(members.learned.sum()) for name, members in study.members.items()}
+    for i, fault in enumerate(FAULTS, 1):
+        if f"a{i}" in learned:
+            print(f"{fault.rule}: {fault.network}: {learned[f'a{i}']} seeds learn")
+        for j, words in enumerate(fault.remedies, 1):
+            if f"a{i}_{j}" in learned:
+                print(f"    {learned[f'a{i}_{j}']:3}  {words}")
     return {}
 
 
