@@ -76,12 +76,13 @@ class Diagnosis(keras.callbacks.Callback):
     @property
     def evidence(self):
         """`Evidence`: all figures that the rules see."""
-        epochs = [epoch for epoch in self._metrics if all(epoch in monitor.epochs for monitor in self._monitors)]
+        places = {monitor: {epoch: i for i, epoch in enumerate(monitor.epochs)} for monitor in self._monitors}
+        epochs = [epoch for epoch in self._metrics if all(epoch in known for known in places.values())]
 
         def figures(monitor):
-            if monitor not in self._monitors:
+            if monitor not in places:
                 return None
-            rows = [monitor.epochs.index(epoch) for epoch in epochs]
+            rows = [places[monitor][epoch] for epoch in epochs]
             return Figures(list(monitor.layers), {name: array[rows] for name, array in monitor.history.items()})
 
         names = dict.fromkeys(name for epoch in epochs for name in self._metrics[epoch])
@@ -130,7 +131,8 @@ class Diagnosis(keras.callbacks.Callback):
         self._metrics[epoch] = {name: float(value) for name, value in (logs or {}).items()}
         done = len(self._metrics)
         broken = not math.isfinite(self._metrics[epoch].get("loss", 0.0))
-        if done >= self._next_check or (broken and not self._found[1]):
+        last = epoch + 1 == self._facts["planned_epochs"]
+        if done >= self._next_check or last or (broken and not self._found[1]):
             self._next_check = done + max(1, (done - EVERY_EPOCH) // 10)
             self._tell(epoch)
             reasons = [one.rule for one in self.findings if {one.rule, one.severity} & {*self.stop_on}]

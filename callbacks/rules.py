@@ -282,7 +282,7 @@ def loss_not_falling(evidence):
     if loss is None or not _can_be_judged(evidence) or _is_learning(evidence) or not np.isfinite(loss[-1]):
         return None
     reference = _reference(evidence)
-    middle, now = _smooth(loss)[[len(loss) // 2, -1]]
+    middle, now = (_smooth(loss, index) for index in (len(loss) // 2, len(loss) - 1))
     if middle - now > FLAT * reference:
         return None
     figures = {"first": float(loss[0]), "now": float(now), "reference": float(reference)}
@@ -396,9 +396,9 @@ def _stretch(sign, patience=PATIENCE):
     return None
 
 
-def _smooth(loss):
-    """The median of each epoch's loss and of the four before it."""
-    return np.array([np.median(loss[max(0, i - 4) : i + 1]) for i in range(len(loss))])
+def _smooth(loss, index):
+    """The median of an epoch's loss and of the four before it."""
+    return np.median(loss[max(0, index - 4) : index + 1])
 
 
 def _guessing(evidence):
@@ -426,7 +426,7 @@ def _is_learning(evidence):
     loss = evidence.metrics.get("loss")
     if loss is None:
         return False
-    now = _smooth(loss)[-1]
+    now = _smooth(loss, len(loss) - 1)
     return bool(np.isfinite(now) and now < LEARNING * _reference(evidence))
 
 

@@ -46,7 +46,7 @@ def test_what_is_written_reads_back(tmp_path, read_tensors):
     assert tensors["h"][3][:, 2].sum() == 2
     assert tensors["picture"][3].tolist() == [b"1", b"1", png]
     layout = layout_pb2.Layout.FromString(tensors["custom_scalars__config__"][0].item())
-    assert [category.title for category in layout.category] == ["gradients", "weights", "activations"]
+    assert [category.title for category in layout.category] == ["diagnosis", "gradients", "weights", "activations"]
 
 
 def test_checksums_are_those_of_a_tfrecord(tmp_path):

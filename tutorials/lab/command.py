@@ -113,9 +113,11 @@ def run_all(runs, settings):
         )
     if results:
         print(f"\n{table(results)}")
-    print(f"\nFigures and event files are in {settings.logdir}. To look at them in TensorBoard:\n")
-    print(f"    {_tensorboard()} --logdir {shlex.quote(str(settings.logdir))}\n")
-    print("and open http://localhost:6006/#text for the diagnoses, #custom_scalars for all layers in one chart.")
+    print(
+        f"\nFigures and event files are in {settings.logdir}. To look at them in TensorBoard (diagnoses under Text, all"
+    )
+    print("layers of a run in one chart under Custom Scalars):\n")
+    print(f"    {_tensorboard()} --logdir {shlex.quote(str(settings.logdir))}")
     if interrupted:
         sys.exit(130)
 
