@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from callbacks import ActivationMonitor, GradientMonitor, WeightNormMonitor
+from callbacks import ActivationMonitor, Diagnosis, GradientMonitor, WeightNormMonitor
 from tutorials.lab.data import two_circles
 from tutorials.lab.training import compiled_model, fit
 from tutorials.vanishing.deep_tanh import EXPERIMENT
@@ -92,6 +92,7 @@ def main():
             WeightNormMonitor(run),
             ActivationMonitor(x[:128], run),
         ],
+        "Diagnosis(log_dir, probe=...)": lambda run, x, y: [Diagnosis(run, probe=x[:128], verbose=0)],
         "gradient and weight histograms every epoch": lambda run, x, y: [
             GradientMonitor(run, histogram_freq=1),
             WeightNormMonitor(run, histogram_freq=1),

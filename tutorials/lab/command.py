@@ -5,9 +5,11 @@ import dataclasses
 import os
 import shlex
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -96,6 +98,16 @@ def _check_dask(parser, address):
         parser.error(f"the scheduler at --dask {address} has no workers: start some with dask worker {address}")
 
 
+INTERRUPTED = threading.Event()
+"""Set by Ctrl-C. Python drops a KeyboardInterrupt that happens to arrive while it tidies up an object, and a training
+makes and drops thousands of them a second; so `Progress` looks here after each epoch."""
+
+
+def _interrupt(signal_number, frame):
+    INTERRUPTED.set()
+    raise KeyboardInterrupt
+
+
 def run_all(runs, settings):
     """Runs each of `runs` with the settings; ends with the table of results and the next line to type.
 
@@ -103,6 +115,8 @@ def run_all(runs, settings):
     """
     results, interrupted = [], False
     load_tensorflow()
+    INTERRUPTED.clear()
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         for run in runs:
             results += run(settings)

@@ -12,6 +12,7 @@ from callbacks.report import plain
 from callbacks.summaries import SummaryWriter
 
 from . import figures, hparams
+from .command import INTERRUPTED
 from .data import two_circles
 from .experiment import Experiment
 from .studies import describe
@@ -113,6 +114,8 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self._bar.set_postfix_str(f"accuracy {logs['accuracy']:.3f}, test {logs['val_accuracy']:.3f}", refresh=False)
         self._bar.update()
+        if INTERRUPTED.is_set():
+            raise KeyboardInterrupt
 
     def on_train_end(self, logs=None):
         self._bar.close()
