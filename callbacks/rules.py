@@ -109,7 +109,7 @@ def diagnose(evidence):
 
 
 def nonfinite(evidence):
-    """NaN or infinity in the loss, in a gradient or in an activation, up to the last epoch.
+    """NaN or infinity in the loss or in a gradient, up to the last epoch.
 
     (SageMaker Debugger's ExplodingTensor asks for the same.)
     """
