@@ -220,14 +220,9 @@ def dead_units(evidence):
         dead, what, where = np.where(dying, np.nan_to_num(dead), 0.0), "of its kernel's gradient is exactly zero", 1.0
     else:
         return None
-    first = _since((dead >= where).any(axis=1))
-    if first is None:
-        return None
-    worst = int(np.argmax(dead[-1]))
-    figures = {"share": float(dead[-1, worst])}
-    message = f"{names[worst]} is dead: {dead[-1, worst]:.0%} {what}"
-    severity = "warning" if _is_learning(evidence) else "error"
-    return _finding(evidence, "dead_units", severity, _named(names, dead[-1] >= where), first, figures, message)
+    return _layers_at_fault(
+        evidence, "dead_units", names, dead, dead >= where, f"{{layer}} is dead: {{share:.0%}} {what}"
+    )
 
 
 def saturated(evidence):
@@ -236,14 +231,20 @@ def saturated(evidence):
         return None
     names, share = evidence.activations.layers[:-1], evidence.activations.history["saturated_fraction"][:, :-1]
     share = np.nan_to_num(share)  # the last layer's job is to be sure
-    first = _since((share > SATURATED).any(axis=1)) if names else None
+    words = "{share:.0%} of the outputs of {layer} are saturated"
+    return _layers_at_fault(evidence, "saturated", names, share, share > SATURATED, words)
+
+
+def _layers_at_fault(evidence, rule, names, share, at_fault, words):
+    """The finding about a share of each layer's units, (epochs, layers); None where no sign lasts."""
+    first = _since(at_fault.any(axis=1)) if names else None
     if first is None:
         return None
     worst = int(np.argmax(share[-1]))
     figures = {"share": float(share[-1, worst])}
-    message = f"{share[-1, worst]:.0%} of the outputs of {names[worst]} are saturated"
+    message = words.format(layer=names[worst], **figures)
     severity = "warning" if _is_learning(evidence) else "error"
-    return _finding(evidence, "saturated", severity, _named(names, share[-1] > SATURATED), first, figures, message)
+    return _finding(evidence, rule, severity, _named(names, at_fault[-1]), first, figures, message)
 
 
 def weights_not_moving(evidence):

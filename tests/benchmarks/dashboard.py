@@ -24,7 +24,7 @@ from tests.conftest import VISIBLE_TEXT, chromium, unused_port
 RUNS, LAYERS, EPOCHS = 20, 20, 500
 PAGES = {
     "?tagFilter=gradient_abs_mean#timeseries": ["gradient_abs_mean/dense_1"],
-    "#custom_scalars": ["mean |gradient| of each layer"],
+    "#custom_scalars": ["mean |gradient| of each layer", "gradient_abs_mean/dense_20"],
     "#text": ["nothing found wrong"],
     "#images": ["gradient_history"],
 }
