@@ -114,7 +114,9 @@ def _runner(folder, name, studying):
             return module.run(settings)
         from .lab.studies import look_at_seeds, run_study
 
-        return run_study(name, experiments(folder, name), settings, getattr(module, "look", look_at_seeds))
+        return run_study(
+            name, experiments(folder, name, settings.data), settings, getattr(module, "look", look_at_seeds)
+        )
 
     return run
 

@@ -4,11 +4,12 @@ import ast
 import importlib
 from pathlib import Path
 
+from .course import SECTIONS as COURSE
 from .diagnosis import SECTIONS as DIAGNOSIS
 from .extensions import SECTIONS as EXTENSIONS
 from .vanishing import SECTIONS as VANISHING
 
-FOLDERS = {"vanishing": VANISHING, "extensions": EXTENSIONS, "diagnosis": DIAGNOSIS}
+FOLDERS = {"vanishing": VANISHING, "extensions": EXTENSIONS, "course": COURSE, "diagnosis": DIAGNOSIS}
 
 
 def sections():
@@ -27,9 +28,14 @@ def script(folder, name):
     return importlib.import_module(f"tutorials.{folder}.{name}")
 
 
-def experiments(folder, name):
-    """Returns the experiments that a script declares, for a study; a list, empty where there are none."""
+def experiments(folder, name, data=None):
+    """Returns the experiments that a script declares, for a study; a list, empty where there are none.
+
+    `data` goes to a script that trains on images, as `--data` of the command line does.
+    """
     module = script(folder, name)
+    if data is not None and hasattr(module, "experiments"):
+        return module.experiments(data)
     return getattr(module, "EXPERIMENTS", None) or ([module.EXPERIMENT] if hasattr(module, "EXPERIMENT") else [])
 
 

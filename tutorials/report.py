@@ -146,7 +146,7 @@ def _study(logdir, folder, name):
         return [*parts, f'<p class="missing">Missing: <code>python -m tutorials study {name}</code></p>']
     parts += [_picture(path) for path in sorted(study.directory.glob("*.png"))]
     rows = []
-    for one, members in study.members.items():
+    for one, members in study.trained.items():
         low, middle, high = np.quantile(members.test_accuracy, [0.25, 0.5, 0.75])
         learned = int(members.learned.sum())
         interval = "{:.0%} to {:.0%}".format(*wilson(learned, len(members.seeds)))
@@ -158,6 +158,8 @@ def _study(logdir, folder, name):
                 "95 % interval": interval,
             }
         )
+    if not rows:
+        return parts
     return [*parts, f"<details><summary>{len(rows)} configurations</summary>{_table(rows)}</details>"]
 
 

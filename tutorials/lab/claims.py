@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .results import FEW, MOST, Replicates, wilson
+from .results import FEW, LEARNED, MOST, Replicates, wilson
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,3 +118,34 @@ def markdown(rows):
     """Returns dicts of equal keys as a Markdown table."""
     lines = [" | ".join(rows[0]), " | ".join("---" for _ in rows[0]), *(" | ".join(row.values()) for row in rows)]
     return "".join(f"| {line} |\n" for line in lines)
+
+
+LEARNS = f"test accuracy after training; at least {LEARNED}"
+FAILS = f"test accuracy after training; below {LEARNED}"
+"""The rules of the two measures that most claims take."""
+
+
+def learns(members):
+    """A measure: the trained model has learned; its value is the test accuracy."""
+    return members.test_accuracy, members.learned
+
+
+def fails(members):
+    """A measure: the trained model has not learned."""
+    return members.test_accuracy, ~members.learned
+
+
+def beats(ours, theirs):
+    """A measure: the first model's test accuracy is above the second's, seed by seed; its value is the difference."""
+    return ours.test_accuracy - theirs.test_accuracy, ours.test_accuracy > theirs.test_accuracy
+
+
+def later(ours, theirs):
+    """A measure: the first model gets to 80 % later than the second, or never; its value is the difference."""
+    ours, theirs = ours.epochs_to_80, theirs.epochs_to_80
+    return ours - theirs, np.isfinite(theirs) & (np.nan_to_num(ours, nan=np.inf) > theirs)
+
+
+def best_learns(*grid):
+    """A measure: of several settings, the one with the best median training accuracy has learned."""
+    return learns(max(grid, key=lambda members: np.median(members.train_accuracy)))

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from .data import digits
 from .experiment import Settings
 
 
@@ -55,6 +56,11 @@ def add_flags(parser, study=False):
         parser.add_argument(
             "--dask", metavar="ADDRESS", help="scheduler of a Dask cluster to train on, tcp://HOST:PORT"
         )
+        parser.add_argument(
+            "--data",
+            metavar="FILE",
+            help="images for the studies of digits: an .npz file as MNIST's, or mnist for Keras's cached copy",
+        )
     add_logdir(parser)
 
 
@@ -76,6 +82,11 @@ def check(parser, arguments):
     except OSError as error:
         parser.error(f"--logdir {arguments.logdir} cannot be written ({error.strerror}): name a folder that can")
     asked = vars(arguments)
+    if asked.get("data"):
+        try:
+            digits(asked["data"])
+        except (FileNotFoundError, ValueError) as error:
+            parser.error(f"--data {asked['data']}: {error}")
     if asked.get("dask"):
         _check_dask(parser, asked["dask"])
     return Settings(**{field.name: asked[field.name] for field in dataclasses.fields(Settings) if field.name in asked})

@@ -11,6 +11,9 @@ LEARNED = 0.75
 """Test accuracy from which a model counts as having learned: about three quarters of the way from a coin toss (0.5) to
 the 0.84 of the tutorial's best network."""
 
+KEPT = 100_000
+"""Weights of a model that are kept, member by member."""
+
 MOST, FEW = 0.9, 0.1
 """Shares of the seeds from which a claim `holds`, and up to which it `does not hold`."""
 
@@ -25,26 +28,28 @@ class Replicates:
         history: dict of arrays. Of shape (S, E), as in the history of `model.fit`: `loss`, `accuracy`, `val_loss`,
             `val_accuracy`. Of shape (S, E, L), as in the monitors' histories: `gradient_abs_mean`, the mean magnitude
             of the kernel's gradient over the epoch's steps; `weight_l1`, the L1 norm at the epoch's end;
-            `weight_l1_change`, the L1 norm of the difference from the end of the epoch before.
-        train_accuracy: (S,), of the trained model on the whole training half.
-        activations: dict of arrays (S, 2, A), before and after training, on the training half, as in
-            `ActivationMonitor`: `std`, `dead_fraction`, `saturated_fraction`.
+            `weight_l1_change`, the L1 norm of the difference from the end of the epoch before. NaN in the
+            epochs that a callback spared.
+        train_accuracy, test_accuracy: (S,), of the trained model on all training points and on all test points.
+        activations: dict of arrays (S, 2, A), before and after training, on the training points (the first thousand),
+            as in `ActivationMonitor`: `std`, `dead_fraction`, `saturated_fraction`.
+        measured: dict of arrays: (S, 2, ...), before and after training, what the experiment's `measure` returned; or
+            (S, ...), what a `Measurement`'s did, which has nothing else.
+        seconds: (S,), what the training took. Members train side by side, so compare, and take medians.
         initial, trained: lists of arrays (S, ...), the model's variables before and after, in the order of
-            `model.variables`.
+            `model.variables`; empty where the model has more than `KEPT` weights.
     """
 
     seeds: np.ndarray
-    layers: np.ndarray
-    history: dict
-    train_accuracy: np.ndarray
-    activations: dict
-    initial: list
-    trained: list
-
-    @property
-    def test_accuracy(self):
-        """(S,), of the trained model on the whole test half."""
-        return self.history["val_accuracy"][:, -1]
+    layers: np.ndarray = dataclasses.field(default_factory=lambda: np.array([]))
+    history: dict = dataclasses.field(default_factory=dict)
+    train_accuracy: np.ndarray | None = None
+    test_accuracy: np.ndarray | None = None
+    activations: dict = dataclasses.field(default_factory=dict)
+    measured: dict = dataclasses.field(default_factory=dict)
+    seconds: np.ndarray | None = None
+    initial: list = dataclasses.field(default_factory=list)
+    trained: list = dataclasses.field(default_factory=list)
 
     @property
     def learned(self):
@@ -80,7 +85,7 @@ class Replicates:
                 arrays |= {f"{name}.{key}": array for key, array in value.items()}
             elif isinstance(value, list):
                 arrays |= {f"{name}.{number}": array for number, array in enumerate(value)}
-            else:
+            elif value is not None:
                 arrays[name] = value
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +95,7 @@ class Replicates:
     @classmethod
     def load(cls, path):
         """Reads what `save` wrote."""
-        fields = {"history": {}, "activations": {}, "initial": [], "trained": []}
+        fields = {"history": {}, "activations": {}, "measured": {}, "initial": [], "trained": []}
         with np.load(path) as arrays:
             for key in arrays.files:
                 name, _, part = key.partition(".")
@@ -116,7 +121,7 @@ def _mapped(function, *replicates):
         elif isinstance(values[0], list):
             mapped[field.name] = [function(*arrays) for arrays in zip(*values, strict=True)]
         else:
-            mapped[field.name] = function(*values)
+            mapped[field.name] = None if values[0] is None else function(*values)
     return mapped
 
 

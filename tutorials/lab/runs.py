@@ -13,7 +13,6 @@ from callbacks.summaries import SummaryWriter
 
 from . import figures, hparams
 from .command import INTERRUPTED
-from .data import two_circles
 from .experiment import Experiment
 from .studies import describe
 from .training import compiled_model, fit
@@ -32,7 +31,7 @@ class Result:
 
 
 def train(experiment, settings, histogram_freq=0):
-    """Trains an experiment on the two circles; prints its accuracies and what is wrong with it, draws the accuracies.
+    """Trains an experiment; prints its accuracies and what is wrong with it, draws the accuracies.
 
     Args:
         experiment: an `Experiment`.
@@ -45,7 +44,7 @@ def train(experiment, settings, histogram_freq=0):
     directory = new_run(settings.logdir, experiment.name, settings.seed)
     epochs = settings.epochs or experiment.epochs
     model = compiled_model(experiment, settings.seed)
-    data = two_circles()
+    data = experiment.task.data()
     diagnosis = Diagnosis(directory, histogram_freq, probe=data[0][0], verbose=0)
     callbacks = [EpochMetrics(directory, experiment), Progress(experiment.name), diagnosis]
     history = fit(model, *data, epochs, experiment.batch_size, settings.seed, callbacks).history

@@ -22,6 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .command import load_tensorflow, text_table
+from .experiment import Measurement
 from .results import LEARNED, Replicates, wilson, write_whole
 
 SEEDS_A_JOB = 50
@@ -54,6 +55,11 @@ class Study:
         }
         return cls(directory, configurations, members)
 
+    @property
+    def trained(self):
+        """The members that are models: those of `Experiment`, not of `Measurement`."""
+        return {name: members for name, members in self.members.items() if members.test_accuracy is not None}
+
     def title(self, name):
         """Returns the words for an experiment."""
         return self.configurations[name]["title"]
@@ -61,7 +67,7 @@ class Study:
     def table(self):
         """Returns the study as text, a line a configuration: medians and quartiles, seeds that learned, gradients."""
         rows = [("model", "test accuracy, median (quartiles)", "learned", "first/last gradient")]
-        for name, members in self.members.items():
+        for name, members in self.trained.items():
             low, middle, high = np.quantile(members.test_accuracy, [0.25, 0.5, 0.75])
             accuracy = f"{middle:.3f} ({low:.3f} to {high:.3f})"
             learned = f"{members.learned.sum()} of {len(members.seeds)}"
@@ -70,8 +76,12 @@ class Study:
 
 
 def gradient_ratio(members):
-    """Returns the mean |gradient| of the first kernel over that of the last, the median over seeds that have one."""
-    first, last = members.gradients[:, 0], members.gradients[:, -1]
+    """Returns the mean |gradient| of the first kernel over that of the last, the median over seeds that have one.
+
+    The last is the output's; kernels of heads, which a model may have beside it, come later.
+    """
+    output = max(number for number, name in enumerate(members.layers) if "head" not in name)
+    first, last = members.gradients[:, 0], members.gradients[:, output]
     return float(np.median(first[last > 0] / last[last > 0])) if (last > 0).any() else np.nan
 
 
@@ -88,7 +98,8 @@ def run_study(name, experiments, settings, look=None):
         An empty list: a study adds nothing to the table of single runs.
     """
     done = study(name, experiments, settings)
-    print(f"\n{done.table()}\n", flush=True)
+    if done.trained:
+        print(f"\n{done.table()}\n", flush=True)
     figures = look(done) if look else {}
     for figure_name, figure in figures.items():
         path = done.directory / f"{figure_name}.png"
@@ -123,7 +134,7 @@ def study(name, experiments, settings):
         folder.mkdir(parents=True, exist_ok=True)
     configurations, jobs, kept = {}, {}, {}
     for experiment in experiments:
-        epochs = settings.epochs or experiment.epochs
+        epochs = settings.epochs or getattr(experiment, "epochs", None)
         file = f"{fingerprint(experiment, epochs)}.npz"
         configurations[experiment.name] = {"title": experiment.title, **describe(experiment), "file": file}
         if file not in kept:
@@ -153,23 +164,38 @@ def study(name, experiments, settings):
 def fingerprint(experiment, epochs):
     """Returns a digest of all that decides a member's numbers but its seed.
 
-    The model's configuration, the optimizer's, batch size, epochs, the versions of TensorFlow and Keras, and the
-    source of this package's data and training.
+    The model's configuration, the optimizer's, the data, batch size, epochs, the versions of TensorFlow and Keras, and
+    the source of this package's training and of the experiment's own functions; of a `Measurement` its script.
     """
     import keras
     import tensorflow as tf
 
-    from . import data, replicates, training
+    from . import replicates, training
 
-    model = training.initial_model(experiment, 0)
-    try:
-        configuration = _renamed(model.get_config(), {})
-    except NotImplementedError:  # a subclassed model says no more than its source
-        configuration = inspect.getsource(type(model))
-    optimizer = keras.optimizers.serialize(experiment.build_optimizer())
-    facts = [configuration, _renamed(optimizer, {}), experiment.batch_size, epochs]
-    facts += [tf.__version__, keras.__version__, [inspect.getsource(module) for module in (data, replicates, training)]]
+    facts = [tf.__version__, keras.__version__]
+    if isinstance(experiment, Measurement):
+        facts += [experiment.name, inspect.getsource(inspect.getmodule(experiment.measure))]
+    else:
+        task, optimizer = experiment.task, keras.optimizers.serialize(experiment.build_optimizer())
+        facts += [_configuration(training.initial_model(experiment, 0)), _renamed(optimizer, {})]
+        facts += [experiment.batch_size, epochs, joblib.hash(task.data()), task.loss, _source(task.accuracy)]
+        facts += [_source(experiment.measure), _source(experiment.build_callbacks)]
+        facts += [inspect.getsource(module) for module in (replicates, training)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+
+def _configuration(model):
+    """What a model computes: its configuration; of a class of our own its source, its layers and its numbers."""
+    if type(model).__module__.startswith("keras."):
+        return _renamed(model.get_config(), {})
+    names, own = {}, {key: value for key, value in vars(model).items() if not key.startswith("_")}
+    layers = [_renamed(layer.get_config(), names) for layer in model._flatten_layers(include_self=False)]
+    numbers = {key: value for key, value in own.items() if isinstance(value, int | float)}
+    return [inspect.getsource(type(model)), layers, numbers]
+
+
+def _source(function):
+    return inspect.getsource(function) if callable(function) else function
 
 
 def _renamed(value, names):
@@ -185,11 +211,13 @@ def _renamed(value, names):
 
 
 def describe(experiment):
-    """Returns the columns that describe an experiment, read off its model and its optimizer.
+    """Returns the columns that describe an experiment, read off its model and its optimizer; none of a `Measurement`.
 
     `hidden_layers` and `width` count kernels and the units of the first; activation and initializer are those
     of the first layer that has one.
     """
+    if isinstance(experiment, Measurement):
+        return {}
     from callbacks.monitor import kernels
 
     from .training import initial_model
@@ -248,8 +276,10 @@ def _train(key, experiment, seeds, epochs, threads=None):
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     load_tensorflow()
-    from .replicates import THREADS, replicate
+    from .replicates import THREADS, measured, replicate
 
+    if isinstance(experiment, Measurement):
+        return key, measured(experiment, seeds)
     return key, replicate(experiment, seeds, epochs, threads or THREADS)
 
 
@@ -266,12 +296,15 @@ def _write_table(done):
     for name, members in done.members.items():
         described = {key: value for key, value in done.configurations[name].items() if key not in ("title", "file")}
         for i, seed in enumerate(members.seeds):
-            reached = members.epochs_to_80[i]
             row = {"experiment": name, **described, "seed": seed}
-            row["train_accuracy"] = f"{members.train_accuracy[i]:.4f}"
-            row["test_accuracy"] = f"{members.test_accuracy[i]:.4f}"
-            row["epochs_to_80"] = "" if np.isnan(reached) else int(reached)
-            row |= {f"gradient_{number}": f"{g:.6g}" for number, g in enumerate(members.gradients[i], 1)}
+            if name in done.trained:
+                reached = members.epochs_to_80[i]
+                row["train_accuracy"] = f"{members.train_accuracy[i]:.4f}"
+                row["test_accuracy"] = f"{members.test_accuracy[i]:.4f}"
+                row["epochs_to_80"] = "" if np.isnan(reached) else int(reached)
+                row |= {f"gradient_{number}": f"{g:.6g}" for number, g in enumerate(members.gradients[i], 1)}
+            values = {key: array[i, 1] if name in done.trained else array[i] for key, array in members.measured.items()}
+            row |= {key: f"{value:.6g}" for key, value in values.items() if value.ndim == 0}
             rows.append(row)
     columns = list(dict.fromkeys(column for row in sorted(rows, key=len, reverse=True) for column in row))
     with write_whole(done.directory / "results.csv", "w", encoding="utf-8", newline="") as file:
@@ -296,10 +329,10 @@ def _write_tensorboard(done, figures):
     }
     with contextlib.closing(SummaryWriter.open(root)) as writer:
         writer.write(0, images={f"{done.directory.name}/{name}": png(figure) for name, figure in figures.items()})
-    for name, one in done.configurations.items():
-        described = {key: value for key, value in one.items() if key not in ("title", "file")}
+    for name, members in done.trained.items():
+        described = {key: value for key, value in done.configurations[name].items() if key not in ("title", "file")}
         with contextlib.closing(SummaryWriter.open(root / name)) as writer:
-            scalars = {tag: figure_of(done.members[name]) for tag, figure_of in shown.items()}
+            scalars = {tag: figure_of(members) for tag, figure_of in shown.items()}
             writer.write(0, scalars, values=values(done.directory.name, described, f"{done.directory.name}/{name}"))
 
 

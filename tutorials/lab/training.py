@@ -104,9 +104,9 @@ def order(points, seed, epoch):
 
 
 def compiled_model(experiment, seed):
-    """Returns the experiment's model, its random weights drawn from `seed`, compiled for two classes."""
-    model = initial_model(experiment, seed)
-    model.compile(loss="binary_crossentropy", optimizer=experiment.build_optimizer(), metrics=["accuracy"])
+    """Returns the experiment's model, its random weights drawn from `seed`, compiled for its task."""
+    model, task = initial_model(experiment, seed), experiment.task
+    model.compile(loss=task.loss, optimizer=experiment.build_optimizer(), metrics=[task.accuracy])
     return model
 
 

@@ -1,0 +1,82 @@
+"""Optimizers: which of them get deep tanh going, each at the learning rate that suits it best?
+
+The tutorial's network of five tanh layers, weights uniform in [0, 1], with seven optimizers of Keras. Each gets
+the same six learning rates (AdaDelta, whose natural rate is 1, a hundred times as large); the one that counts
+is the one with the best median accuracy on the training half, so that the test half has no say in it.
+"""
+
+import dataclasses
+from functools import partial
+
+from tutorials.lab import main
+from tutorials.vanishing import deep_tanh
+
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+OPTIMIZERS = {
+    "gradient descent": ("SGD", {}),
+    "momentum": ("SGD", {"momentum": 0.9}),
+    "Nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
+    "AdaGrad": ("Adagrad", {}),
+    "RMSProp": ("RMSprop", {}),
+    "AdaDelta": ("Adadelta", {}),
+    "Adam": ("Adam", {}),
+}
+
+
+def optimizer(made, rate, options):
+    import keras
+
+    return getattr(keras.optimizers, made)(rate, **options)
+
+
+def rates(words):
+    return [round(100 * rate, 3) for rate in RATES] if words == "AdaDelta" else RATES
+
+
+def name_of(words, rate):
+    return f"deep_tanh_{words}_{rate}".lower().replace(" ", "_").replace(".", "_")
+
+
+EXPERIMENTS = [
+    dataclasses.replace(
+        deep_tanh.EXPERIMENT,
+        name=name_of(words, rate),
+        title=f"{words}, learning rate {rate}",
+        build_optimizer=partial(optimizer, made, rate, options),
+        published="",
+    )
+    for words, (made, options) in OPTIMIZERS.items()
+    for rate in rates(words)
+]
+
+
+def best(study, words):
+    """The name of the experiment at the optimizer's best rate."""
+    import numpy as np
+
+    names = [name_of(words, rate) for rate in rates(words)]
+    return max(
+        (name for name in names if name in study.members),
+        key=lambda name: np.median(study.members[name].train_accuracy),
+    )
+
+
+def look(study):
+    from tutorials.course.figures import accuracy_by_optimizer
+    from tutorials.lab.studies import learned_words
+
+    chosen = {words: best(study, words) for words in OPTIMIZERS}
+    for name in chosen.values():
+        print(f"{study.title(name)}, its best: {learned_words(study.members[name])}.")
+    groups = {words: [name_of(words, rate) for rate in rates(words)] for words in OPTIMIZERS}
+    return {"accuracy_by_optimizer": accuracy_by_optimizer(study, groups, chosen)}
+
+
+def run(settings):
+    from tutorials.lab.studies import run_study
+
+    return run_study("optimizers", EXPERIMENTS, settings, look)
+
+
+if __name__ == "__main__":
+    main(run, __doc__, study=True)

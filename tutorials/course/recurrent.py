@@ -1,0 +1,73 @@
+"""Recurrent networks: how far back can a plain one learn to look, and how far an LSTM?
+
+The adding problem: two numbers in a sequence are marked, the answer is their sum. An answer counts as right
+within 0.1. A recurrent network is as deep as its sequence is long, so its gradient vanishes along time: what is
+drawn is the gradient of the answer with respect to each step's input, before and after training.
+"""
+
+from functools import partial
+
+from tutorials.lab import Experiment, Task, main
+from tutorials.lab.data import adding_problem
+from tutorials.lab.experiment import adam
+
+STEPS = (20, 50, 100, 200)
+CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM"}
+
+
+def accuracy(truth, prediction):
+    from keras import ops
+
+    return ops.cast(ops.abs(truth - prediction) < 0.1, "float32")
+
+
+def network(cell, steps):
+    from keras import Input, Sequential, layers
+
+    return Sequential([Input((steps, 2)), getattr(layers, cell)(16, name=cell.lower()), layers.Dense(1, name="dense")])
+
+
+def gradient_by_step(model, data):
+    """The norm of the answer's gradient with respect to each step's input, the mean over 200 test sequences."""
+    import tensorflow as tf
+
+    x = tf.constant(data[1][0][:200])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        answers = model(x)
+    return {"input_gradient": tf.reduce_mean(tf.norm(tape.gradient(answers, x), axis=2), axis=0).numpy()}
+
+
+EXPERIMENTS = [
+    Experiment(
+        f"{name}_{steps}",
+        f"{cell}, {steps} steps",
+        partial(network, cell, steps),
+        partial(adam, 0.01, clipnorm=1.0),
+        epochs=100,
+        batch_size=50,
+        task=Task(partial(adding_problem, steps), "mse", accuracy),
+        measure=gradient_by_step,
+    )
+    for steps in STEPS
+    for name, cell in CELLS.items()
+]
+
+
+def look(study):
+    from tutorials.course.figures import accuracy_by_length, input_gradients
+
+    return {
+        "accuracy_by_length": accuracy_by_length(study, STEPS, CELLS),
+        "input_gradients": input_gradients(study, CELLS, 100),
+    }
+
+
+def run(settings):
+    from tutorials.lab.studies import run_study
+
+    return run_study("recurrent", EXPERIMENTS, settings, look)
+
+
+if __name__ == "__main__":
+    main(run, __doc__, study=True)
