@@ -82,13 +82,13 @@ EXPERIMENTS = [
 
 
 def look(study):
-    from tutorials.course.figures import boundaries, parabola
+    from tutorials.course.figures import linear_networks, parabola
 
     error = study.members["differentiation"].measured["relative_error"].max()
     print(f"Backpropagation against central differences, largest relative error of any seed: {error:.1e}.")
     error = study.members["linear_5_layers"].measured["collapse_error"][:, 1].max()
     print(f"Five linear layers against the product of their matrices, largest difference of outputs: {error:.1e}.")
-    return {"parabola": parabola(study, RATES), "boundaries": boundaries(study)}
+    return {"parabola": parabola(study, RATES), "linear_networks": linear_networks(study)}
 
 
 def run(settings):

@@ -28,8 +28,8 @@ def look(study):
         epochs = members.history["loss"].shape[1]
         reached = np.median(np.nan_to_num(members.epochs_to_80, nan=np.inf))
         print(
-            f"{study.title(name)}: test accuracy {np.median(members.test_accuracy):.3f}; to 80 % in {reached:.0f} epochs,"
-            f" {reached * seconds / epochs:.2f} s at {1000 * seconds / epochs:.2f} ms each (medians)"
+            f"{study.title(name)}: test accuracy {np.median(members.test_accuracy):.3f}; 80 % after {reached:.0f} "
+            f"epochs, {reached * seconds / epochs:.2f} s at {1000 * seconds / epochs:.2f} ms each (medians)"
         )
     return {"accuracy_by_batch_size": accuracy_by_batch_size(study, SIZES)}
 

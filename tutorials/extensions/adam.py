@@ -7,23 +7,13 @@ learns with none at the tutorial's 0.01 and with 14 at best, at 0.03.
 """
 
 import dataclasses
+from functools import partial
 
 from tutorials.lab import main
+from tutorials.lab.experiment import adam, sgd
 from tutorials.vanishing import deep_tanh
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
-
-
-def adam(rate):
-    from keras.optimizers import Adam
-
-    return Adam(rate)
-
-
-def sgd(rate):
-    from keras.optimizers import SGD
-
-    return SGD(rate, momentum=0.9)
 
 
 EXPERIMENTS = [
@@ -31,7 +21,7 @@ EXPERIMENTS = [
         deep_tanh.EXPERIMENT,
         name=f"deep_tanh_{build.__name__}_{rate}".replace(".", "_"),
         title=f"{words}, learning rate {rate}",
-        build_optimizer=lambda build=build, rate=rate: build(rate),
+        build_optimizer=partial(build, rate),
         published="",
     )
     for build, words in ((sgd, "SGD"), (adam, "Adam"))

@@ -5,7 +5,7 @@ Found with 30 seeds: with one or two layers all of them learn, with three 22, wi
 """
 
 from tutorials.lab import Experiment, main, mlp
-from tutorials.vanishing.deep_tanh import uniform
+from tutorials.lab.experiment import uniform
 
 
 def tanh(layers, width):

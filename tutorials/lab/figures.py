@@ -78,11 +78,11 @@ def gradient_profiles(study):
     figure = Figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.add_subplot()
     for (name, members), colour, marker in zip(study.members.items(), COLOURS, "os^Dv", strict=False):
-        _band(axes, range(len(members.layers)), members.gradients, colour, marker, study.title(name))
+        draw_band(axes, range(len(members.layers)), members.gradients, colour, marker, study.title(name))
     axes.set_xticks(range(len(members.layers)), members.layers)
     axes.set(xlabel="layer, from input to output", ylabel="mean |gradient| over the run (log scale)", yscale="log")
     axes.legend()
-    axes.set_title(f"A remedy lifts the dip in the middle: gradient of each kernel, {_seeds(study)}")
+    axes.set_title(f"A remedy lifts the dip in the middle: gradient of each kernel, {seeds_words(study)}")
     return figure
 
 
@@ -94,12 +94,12 @@ def accuracy_by_rate(study):
         names = [name for name, one in study.configurations.items() if one["optimizer"] == optimizer]
         rates = [study.configurations[name]["learning_rate"] for name in names]
         values = np.stack([study.members[name].test_accuracy for name in names], axis=1)
-        _band(left, rates, values, colour, marker, words)
-        _shares(right, rates, [study.members[name] for name in names], colour, marker, words)
+        draw_band(left, rates, values, colour, marker, words)
+        draw_shares(right, rates, [study.members[name] for name in names], colour, marker, words)
     for axes in (left, right):
         axes.set(xscale="log", xlabel="learning rate (log scale)")
     _accuracy_axis(left)
-    figure.suptitle(f"Deep tanh with either optimizer, weights uniform in [0, 1]; {_seeds(study)}")
+    figure.suptitle(f"Deep tanh with either optimizer, weights uniform in [0, 1]; {seeds_words(study)}")
     return figure
 
 
@@ -111,13 +111,13 @@ def accuracy_by_depth(study):
     values = np.stack([members.test_accuracy for members in study.members.values()], axis=1)
     for depth, column in zip(depths, values.T, strict=True):
         left.plot(np.full(len(column), depth), column, ".", color="0.75", markersize=4)
-    _band(left, depths, values, BLUE, "o", "median; band: quartiles; dots: seeds")
-    _shares(right, depths, list(study.members.values()), BLUE, "o", "share; bar: 95 % interval")
+    draw_band(left, depths, values, BLUE, "o", "median; band: quartiles; dots: seeds")
+    draw_shares(right, depths, list(study.members.values()), BLUE, "o", "share; bar: 95 % interval")
     for axes in (left, right):
         axes.set(xlabel="hidden layers of 5 tanh units")
         axes.set_xticks(depths)
     _accuracy_axis(left)
-    figure.suptitle(f"Each further tanh layer costs seeds that learn; {_seeds(study)}")
+    figure.suptitle(f"Each further tanh layer costs seeds that learn; {seeds_words(study)}")
     return figure
 
 
@@ -165,7 +165,7 @@ def weight_norms(study):
     panels[0, 0].set_ylabel("L1 norm of the kernel (log scale)")
     panels[1, 0].set_ylabel("L1 norm of its change in an epoch (log scale)")
     panels[0, -1].legend(fontsize="small", ncols=2)
-    figure.suptitle(f"How much each layer's weights change; median, {_seeds(study)}")
+    figure.suptitle(f"How much each layer's weights change; median, {seeds_words(study)}")
     return figure
 
 
@@ -185,18 +185,18 @@ def accuracy_of_seeds(study):
         axes.set_axis_off()
     for axes in panels[-1]:
         axes.set_xlabel("epoch")
-    figure.suptitle(f"Test accuracy of every seed (thin lines); {_seeds(study)}")
+    figure.suptitle(f"Test accuracy of every seed (thin lines); {seeds_words(study)}")
     return figure
 
 
-def _band(axes, places, values, colour, marker, words):
+def draw_band(axes, places, values, colour, marker, words):
     """A line of medians over the rows of values (S, places), with a band between the quartiles."""
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
     axes.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)
     axes.plot(places, middle, color=colour, marker=marker, label=words)
 
 
-def _shares(axes, places, replicates, colour, marker, words):
+def draw_shares(axes, places, replicates, colour, marker, words):
     """The share of seeds that learned, with its 95 % interval."""
     shares = np.array([members.learned.mean() for members in replicates])
     low, high = np.array([wilson(int(members.learned.sum()), len(members.seeds)) for members in replicates]).T
@@ -212,5 +212,6 @@ def _accuracy_axis(axes):
     axes.legend(fontsize="small", loc="lower right" if axes.get_xlabel() == "" else "best")
 
 
-def _seeds(study):
+def seeds_words(study):
+    """Returns how many seeds a study has, in words."""
     return f"{len(next(iter(study.members.values())).seeds)} seeds"

@@ -6,12 +6,7 @@ Of 30 seeds none learns; the median is 0.511.
 """
 
 from tutorials.lab import Experiment, main, mlp
-
-
-def uniform():
-    from keras.initializers import RandomUniform
-
-    return RandomUniform(0, 1)
+from tutorials.lab.experiment import uniform
 
 
 def build_model():
