@@ -13,7 +13,6 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .data import digits
 from .experiment import Settings
 
 
@@ -83,6 +82,8 @@ def check(parser, arguments):
         parser.error(f"--logdir {arguments.logdir} cannot be written ({error.strerror}): name a folder that can")
     asked = vars(arguments)
     if asked.get("data"):
+        from .data import digits
+
         try:
             digits(asked["data"])
         except (FileNotFoundError, ValueError) as error:

@@ -4,8 +4,6 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from .data import two_circles
-
 
 def sgd(rate=0.01, momentum=0.9, **options):
     """Returns gradient descent with momentum; without arguments it is the tutorial's optimizer."""
@@ -37,7 +35,14 @@ class Task:
     accuracy: str | Callable = "accuracy"
 
 
-CIRCLES = Task(two_circles)
+def circles():
+    """Returns the halves of `lab.data.two_circles`."""
+    from .data import two_circles
+
+    return two_circles()
+
+
+CIRCLES = Task(circles)
 
 
 @dataclasses.dataclass(frozen=True)
