@@ -67,10 +67,10 @@ def collapse(model, data):
 
     product, shift = np.eye(2), np.zeros(2)
     for layer in model.layers:
-        kernel, bias = (np.array(variable, "float64") for variable in (layer.kernel, layer.bias))
+        kernel, bias = (variable.numpy().astype("float64") for variable in (layer.kernel, layer.bias))
         product, shift = product @ kernel, shift @ kernel + bias
     one_layer = 1 / (1 + np.exp(-(data[1][0] @ product + shift)))
-    return {"collapse_error": np.abs(one_layer - np.array(model(data[1][0]))).max()}
+    return {"collapse_error": np.abs(one_layer - model(data[1][0]).numpy()).max()}
 
 
 EXPERIMENTS = [

@@ -31,7 +31,7 @@ def look(study):
             f"{study.title(name)}: test accuracy {np.median(members.test_accuracy):.3f}; 80 % after {reached:.0f} "
             f"epochs, {reached * seconds / epochs:.2f} s at {1000 * seconds / epochs:.2f} ms each (medians)"
         )
-    return {"accuracy_by_batch_size": accuracy_by_batch_size(study, SIZES)}
+    return {"accuracy_by_batch_size": accuracy_by_batch_size(study)}
 
 
 def run(settings):

@@ -197,7 +197,7 @@ def accuracy_by_optimizer(study, groups, chosen):
     """
     figure = Figure(figsize=(13, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for (words, names), colour, marker in zip(groups.items(), SEVEN, MARKERS, strict=True):
+    for (words, names), colour, marker in zip(groups.items(), SEVEN, MARKERS, strict=False):
         rates = [study.configurations[name]["learning_rate"] for name in names]
         values = [np.median(study.members[name].test_accuracy) for name in names]
         left.plot(rates, values, color=colour, marker=marker, label=words)
@@ -215,11 +215,11 @@ def accuracy_by_optimizer(study, groups, chosen):
     return figure
 
 
-def accuracy_by_batch_size(study, sizes):
+def accuracy_by_batch_size(study):
     """Draws test accuracy, epochs to 80 % and seconds to 80 % against the batch size."""
     figure = Figure(figsize=(14, 4.4), layout="constrained")
     panels = figure.subplots(1, 3)
-    members = list(study.members.values())
+    members, sizes = list(study.members.values()), [int(name.split("_")[-1]) for name in study.members]
     epochs = np.stack([one.epochs_to_80 for one in members], axis=1)
     pace = np.stack([one.seconds / one.history["loss"].shape[1] for one in members], axis=1)
     quantities = [np.stack([one.test_accuracy for one in members], axis=1), epochs, epochs * pace]
@@ -230,10 +230,11 @@ def accuracy_by_batch_size(study, sizes):
     )
     for axes, values, label in zip(panels, quantities, words, strict=True):
         seen = np.isfinite(values).mean(axis=0) >= 0.5
-        low, middle, high = np.nanquantile(values[:, seen], [0.25, 0.5, 0.75], axis=0)
-        places = np.array(sizes)[: values.shape[1]][seen]
-        axes.fill_between(places, low, high, color=BLUE, alpha=0.2, linewidth=0)
-        axes.plot(places, middle, "o-", color=BLUE)
+        if seen.any():
+            low, middle, high = np.nanquantile(values[:, seen], [0.25, 0.5, 0.75], axis=0)
+            places = np.array(sizes)[seen]
+            axes.fill_between(places, low, high, color=BLUE, alpha=0.2, linewidth=0)
+            axes.plot(places, middle, "o-", color=BLUE)
         axes.set(xscale="log", xlabel="points a step (log scale)", ylabel=label)
         axes.set_xticks(sizes, sizes)
         axes.minorticks_off()
@@ -248,12 +249,9 @@ def accuracy_by_length(study, steps, cells):
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for (name, words), colour, marker in zip(cells.items(), (ORANGE, BLUE), MARKERS, strict=False):
-        trained = [
-            (length, study.members[f"{name}_{length}"]) for length in steps if f"{name}_{length}" in study.members
-        ]
-        lengths, members = zip(*trained, strict=True)
-        draw_band(left, lengths, np.stack([one.test_accuracy for one in members], axis=1), colour, marker, words)
-        draw_shares(right, lengths, members, colour, marker, words)
+        members = [study.members[f"{name}_{length}"] for length in steps]
+        draw_band(left, steps, np.stack([one.test_accuracy for one in members], axis=1), colour, marker, words)
+        draw_shares(right, steps, members, colour, marker, words)
     for axes in (left, right):
         axes.set(xscale="log", xlabel="steps of the sequence (log scale)")
         axes.set_xticks(steps, steps)

@@ -16,7 +16,7 @@ class DeepSupervision(keras.Model):
     """
 
     def __init__(self, network, weight=0.3):
-        super().__init__(network.inputs, network.outputs)
+        super().__init__(network.inputs[0], network.outputs[0])
         self.hidden, self.heads, self.weight = network.layers[:-2], heads(network), weight
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -39,7 +39,7 @@ class GreedyPretraining(keras.Model):
     """
 
     def __init__(self, network, steps):
-        super().__init__(network.inputs, network.outputs)
+        super().__init__(network.inputs[0], network.outputs[0])
         self.hidden, self.heads, self.steps = network.layers[:-1], [*heads(network), network.layers[-1]], steps
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

@@ -50,25 +50,21 @@ EXPERIMENTS = [
 ]
 
 
-def best(study, words):
-    """The name of the experiment at the optimizer's best rate."""
+def look(study):
     import numpy as np
 
-    names = [name_of(words, rate) for rate in rates(words)]
-    return max(
-        (name for name in names if name in study.members),
-        key=lambda name: np.median(study.members[name].train_accuracy),
-    )
-
-
-def look(study):
     from tutorials.course.figures import accuracy_by_optimizer
     from tutorials.lab.studies import learned_words
 
-    chosen = {words: best(study, words) for words in OPTIMIZERS}
+    grids = {words: [name_of(words, rate) for rate in rates(words)] for words in OPTIMIZERS}
+    groups = {words: [name for name in names if name in study.members] for words, names in grids.items()}
+    groups = {words: names for words, names in groups.items() if names}
+    chosen = {
+        words: max(names, key=lambda name: np.median(study.members[name].train_accuracy))
+        for words, names in groups.items()
+    }
     for name in chosen.values():
         print(f"{study.title(name)}, its best: {learned_words(study.members[name])}.")
-    groups = {words: [name_of(words, rate) for rate in rates(words)] for words in OPTIMIZERS}
     return {"accuracy_by_optimizer": accuracy_by_optimizer(study, groups, chosen)}
 
 

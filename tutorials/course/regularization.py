@@ -87,7 +87,7 @@ def figures(model, data):
     """Hidden weights that are next to nothing, their mean size, the columns' cosines, the classes said and true."""
     import numpy as np
 
-    hidden = [np.array(layer.kernel) for layer in model.layers if layer.name.startswith("dense_")][:-1]
+    hidden = [layer.kernel.numpy() for layer in model.layers if layer.name.startswith("dense_")][:-1]
     weights = np.abs(np.concatenate([kernel.ravel() for kernel in hidden]))
     unit = hidden[1] / np.maximum(np.linalg.norm(hidden[1], axis=0), 1e-12)
     cosines = np.abs(unit.T @ unit)[np.triu_indices(unit.shape[1], 1)]
@@ -95,8 +95,8 @@ def figures(model, data):
         "near_zero": (weights < 0.001).mean(),
         "mean_weight": weights.mean(),
         "mean_cosine": cosines.mean(),
-        "weights": np.float64(sum(np.size(variable) for variable in model.trainable_variables)),
-        "predicted": np.array(model(data[1][0])).argmax(axis=1).astype(np.uint8),
+        "weights": np.float64(sum(np.prod(variable.shape) for variable in model.trainable_variables)),
+        "predicted": model(data[1][0]).numpy().argmax(axis=1).astype(np.uint8),
         "truth": data[1][1].astype(np.uint8),
     }
 
@@ -107,11 +107,11 @@ def figures_and_pruning(model, data):
 
     found, curve = figures(model, data), []
     kernels = [layer.kernel for layer in model.layers if layer.name in ("dense_1", "dense_2")]
-    whole = [np.array(kernel) for kernel in kernels]
+    whole = [kernel.numpy() for kernel in kernels]
     for share in REMOVED:
         for kernel, values in zip(kernels, whole, strict=True):
             kernel.assign(np.where(np.abs(values) >= np.quantile(np.abs(values), share), values, 0))
-        curve.append([(np.array(model(x)).argmax(axis=1) == y).mean() for x, y in data[:2]])
+        curve.append([(model(x).numpy().argmax(axis=1) == y).mean() for x, y in data[:2]])
     for kernel, values in zip(kernels, whole, strict=True):
         kernel.assign(values)
     return found | {"pruned": np.array(curve)}

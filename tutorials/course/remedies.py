@@ -91,8 +91,8 @@ EXPERIMENTS = [
 
 
 def look(study):
+    from tutorials.course.figures import league
     from tutorials.lab.command import text_table
-    from tutorials.lab.figures import league
 
     for fails, (words, _) in NETWORKS.items():
         print(f"{words}:\n\n{text_table(table(study, fails))}\n")
