@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tutorials.lab.figures import BLUE, COLOURS, ORANGE, draw_band, draw_shares, seeds_words
-from tutorials.lab.results import LEARNED, wilson
+from tutorials.lab.results import LEARNED
 
 SEVEN = (*COLOURS, "#56b4e9", "#e69f00")
 """Okabe and Ito's colours, without the yellow that white paper swallows."""
@@ -12,26 +12,31 @@ MARKERS = "os^DvPX"
 
 
 def league(study, networks):
-    """Draws how many seeds learn with each technique, a panel a network, the best on top.
+    """Draws how many seeds learn with each technique (rows) on each network (columns), the best technique on top.
 
     Args:
         study: the `Study` of remedies.
         networks: dict of how the network fails to its title.
     """
-    figure = Figure(figsize=(15, 6.6), layout="constrained")
-    for axes, (fails, title) in zip(figure.subplots(1, len(networks)), networks.items(), strict=True):
-        named = [name for name in study.members if name.startswith(f"{fails}_")]
-        named.sort(key=lambda name: (study.members[name].learned.sum(), np.median(study.members[name].test_accuracy)))
-        learned = [int(study.members[name].learned.sum()) for name in named]
-        seeds = len(study.members[named[0]].seeds)
-        low, high = np.array([wilson(count, seeds) for count in learned]).T * seeds
-        bars = np.clip([learned - low, high - learned], 0, None)
-        colours = [ORANGE if name == f"{fails}_plain" else BLUE for name in named]
-        axes.barh(range(len(named)), learned, color=colours, alpha=0.75)
-        axes.errorbar(learned, range(len(named)), xerr=bars, fmt="none", color="black", capsize=2, linewidth=1)
-        axes.set_yticks(range(len(named)), [study.title(name) for name in named], fontsize=9)
-        axes.set(xlabel=f"seeds that learn, of {seeds}; line: 95 % interval", xlim=(0, seeds * 1.02), title=title)
-    figure.suptitle("What makes a network learn that fails as it is (orange)? Each technique alone")
+    counts = {}
+    for name, members in study.members.items():
+        fails = next(one for one in networks if name.startswith(f"{one}_"))
+        counts.setdefault(study.title(name), {})[fails] = int(members.learned.sum())
+    seeds = len(next(iter(study.members.values())).seeds)
+    words = sorted(counts, key=lambda one: -np.mean([*counts[one].values()]))
+    table = np.array([[counts[one].get(fails, np.nan) for fails in networks] for one in words])
+    figure = Figure(figsize=(3.4 + 2 * len(networks), 1.2 + 0.3 * len(words)), layout="constrained")
+    axes = figure.add_subplot()
+    image = axes.imshow(table, cmap="viridis", vmin=0, vmax=seeds, aspect="auto")
+    for (row, column), value in np.ndenumerate(table):
+        text = "does not apply" if np.isnan(value) else f"{value:.0f}"
+        axes.text(column, row, text, ha="center", va="center", color="white" if value < seeds / 2 else "black")
+    axes.set_xticks(range(len(networks)), [title.replace(", ", ",\n", 1) for title in networks.values()])
+    axes.xaxis.tick_top()
+    axes.set_yticks(range(len(words)), words)
+    axes.get_yticklabels()[words.index("nothing")].set_fontweight("bold")
+    figure.colorbar(image, ax=axes, label=f"seeds that learn, of {seeds}")
+    figure.suptitle("Which technique, alone, makes a network learn that fails as it is?")
     return figure
 
 
