@@ -1,5 +1,7 @@
 """The figures of the course's scripts; every function returns a matplotlib figure, whose title says what to see."""
 
+import re
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -31,7 +33,8 @@ def league(study, networks):
     for (row, column), value in np.ndenumerate(table):
         text = "does not apply" if np.isnan(value) else f"{value:.0f}"
         axes.text(column, row, text, ha="center", va="center", color="white" if value < seeds / 2 else "black")
-    axes.set_xticks(range(len(networks)), [title.replace(", ", ",\n", 1) for title in networks.values()])
+    labels = [re.sub("^(.*?, .*?), ", "\\1,\n", title) for title in networks.values()]  # two lines
+    axes.set_xticks(range(len(networks)), labels)
     axes.xaxis.tick_top()
     axes.set_yticks(range(len(words)), words)
     axes.get_yticklabels()[words.index("nothing")].set_fontweight("bold")
