@@ -8,6 +8,8 @@ import urllib.request
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Most of a test's time goes into compiling what then runs for a few epochs: let the compiler take less trouble.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import pytest
 

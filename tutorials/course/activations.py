@@ -2,6 +2,8 @@
 
 Backpropagation multiplies the gradient by the activation's derivative at every layer. Here 1,000 units in each of 30
 layers get inputs from N(0, 1), and the derivatives along each path are multiplied, the weights left out.
+Found with 30 seeds: after ten layers sigmoids leave 1e-7 of a gradient in the mean, tanh 7e-3. Of the paths
+through ReLU one in a thousand is still open, at full strength; a leak of 0.01 hardly changes that.
 """
 
 from tutorials.lab import Measurement, main

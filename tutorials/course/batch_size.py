@@ -4,6 +4,9 @@ Deep tanh with Glorot weights, which learns with every seed, in batches of 1 to 
 plain gradient descent. The learning rate stays the tutorial's, 0.01 with momentum 0.9. An epoch is one compiled
 call here, so a batch costs what its arithmetic costs; in plain Keras each batch costs a few milliseconds more,
 and small ones lose more.
+Found with 30 seeds: single points do not learn at all at this rate, and neither do, within 500 epochs, most
+networks on all 500 at once. Between them larger batches need more epochs and end a little better: 0.81 with 4
+points, 0.84 with 128.
 """
 
 import dataclasses

