@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 
-from callbacks.monitor import kernels
 from tutorials import catalogue
 from tutorials.course import (
     activations,
@@ -360,11 +359,11 @@ def untrained(monkeypatch):
     def train(key, experiment, seeds, epochs, threads=None):
         if isinstance(experiment, Measurement):
             return key, measured(experiment, seeds)
-        model = initial_model(experiment, 0)
-        layers, weights = list(kernels(model)), [np.stack([v.numpy()] * len(seeds)) for v in model.variables]
+        layers, weights, own = ["dense_1", "dense_2"], [random.rand(len(seeds), 2, 5)], {}
+        if experiment.measure:
+            own = experiment.measure(initial_model(experiment, 0), experiment.task.data())
         history = {name: random.rand(len(seeds), epochs) for name in METRICS}
         history |= {name: random.rand(len(seeds), epochs, len(layers)) for name in BY_LAYER}
-        own = experiment.measure(model, experiment.task.data()) if experiment.measure else {}
         return key, Replicates(
             np.array(seeds), np.array(layers), history, random.rand(len(seeds)), random.rand(len(seeds)),
             {name: random.rand(len(seeds), 2, 3) for name in HEALTH},
@@ -381,7 +380,7 @@ def untrained(monkeypatch):
         ("backpropagation", 2, "Backpropagation against central differences"),
         ("activations", 2, "sigmoid    mean product of derivatives after 5, 10, 30 layers"),
         ("remedies", 1, "ReLU, 20 x 5, He uniform weights:"),
-        ("recurrent", 2, "LSTM, 20 steps"),
+        ("recurrent", 2, "LSTM, 20 steps: gradient of the first input over that of the last"),
         ("averages", 1, "beta 0.98: 1 / (1 - beta) = 50"),
         ("descent", 2, "momentum          ravine: f ="),
         ("optimizers", 1, "its best: "),

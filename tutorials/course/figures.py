@@ -285,9 +285,7 @@ def input_gradients(study, cells, steps):
         axes.set(yscale="log", xlabel="step of the input", title=f"{title} training")
     figure.axes[0].set_ylabel("|d answer / d input| (log scale)")
     figure.axes[0].legend()
-    figure.suptitle(
-        f"How much the answer hangs on each of {steps} inputs: only the LSTM learns to look back to the first"
-    )
+    figure.suptitle(f"How much the answer hangs on each of {steps} inputs: only the LSTM learns to look back")
     return figure
 
 

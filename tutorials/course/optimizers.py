@@ -3,6 +3,8 @@
 The tutorial's network of five tanh layers, weights uniform in [0, 1], with seven optimizers of Keras. Each gets
 the same eight learning rates (AdaDelta, whose natural rate is 1, a hundred times as large); the one that counts
 is the one with the best median accuracy on the training half, so that the test half has no say in it.
+Found with 30 seeds: RMSProp and Adam at 0.01 learn with all of them, AdaDelta at 10 with 25, Nesterov at 0.03
+with 18, momentum at 0.03 with 14, gradient descent at 1 with 9, AdaGrad at 0.3 with 3.
 """
 
 import dataclasses

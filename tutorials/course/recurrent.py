@@ -58,8 +58,17 @@ EXPERIMENTS = [
 
 
 def look(study):
+    import numpy as np
+
     from tutorials.course.figures import accuracy_by_length, input_gradients
 
+    for name, members in study.members.items():
+        gradient = np.median(members.measured["input_gradient"], axis=0)
+        before, after = gradient[:, 0] / gradient[:, -1]
+        print(
+            f"{study.title(name)}: gradient of the first input over that of the last {before:.0e} before training, "
+            f"{after:.0e} after"
+        )
     seen = [steps for steps in STEPS if f"lstm_{steps}" in study.members]
     return {
         "accuracy_by_length": accuracy_by_length(study, seen, CELLS),

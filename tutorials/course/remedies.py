@@ -1,10 +1,10 @@
 """Remedies: what makes a network learn that vanishes, one whose units die, one that explodes?
 
-Each of the course's techniques is applied alone, with nothing else changed, to three networks that fail without it:
-the tutorial's deep tanh, its 20 layers of ReLU, and eight layers of 25 ReLU units with weights from N(0, 1).
+Each of the course's techniques is applied alone, with nothing else changed, to three networks that fail without
+it: the tutorial's deep tanh, its 20 layers of ReLU, and eight layers of 25 ReLU units with weights from N(0, 1).
 Found with 30 seeds: weights of the right size cure the first and the last, 30 of 30. For the layers of ReLU
 only losses on the hidden layers do much, 24 of 30. Clipping saves most exploding networks if the norm of all
-gradients is clipped together; penalties and greedy pre-training cure none.
+gradients is clipped together; penalties cure none, greedy pre-training few.
 """
 
 from functools import partial
