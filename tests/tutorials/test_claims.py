@@ -1,5 +1,6 @@
 import csv
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -135,6 +136,17 @@ def test_what_can_be_judged_is_judged(logdir):
     judged, missing = judge(claims.CLAIMS, logdir)
     assert [one.claim.key for one in judged] == ["T1", "T2", "T4a", "T4b", "T5", "T7b", "T9b"]
     assert len(judged) + len(missing) == len(claims.CLAIMS)
+
+
+def test_a_study_that_cannot_be_read_is_as_good_as_none(logdir, tmp_path):
+    shutil.copytree(logdir, tmp_path / "logs")
+    for number, path in enumerate(sorted((tmp_path / "logs/study/trained").glob("*.npz"))):
+        arrays = dict(np.load(path))
+        del arrays["test_accuracy"]  # as an earlier version wrote it
+        np.savez(path, **arrays) if number else path.write_bytes(path.read_bytes()[:1000])
+    judged, missing = judge(claims.CLAIMS, tmp_path / "logs")
+    assert judged == []
+    assert len(missing) == len(claims.CLAIMS)
 
 
 def test_claims_command_prints_and_writes(logdir, run_python):

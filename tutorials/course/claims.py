@@ -195,17 +195,12 @@ def no_better_than_linear(deep, shallow):
     return difference, (np.abs(difference) <= 0.05) & ~deep.learned
 
 
-def remedy(key, technique, *names):
-    """The claims that a technique makes networks learn which fail without it, one for each experiment."""
-    fault = {"vanishing": "deep tanh", "dying": "20 layers of ReLU", "exploding": "an exploding network"}
-    letters = "abcdefgh" if len(names) > 1 else ("",)
-    return [
-        Claim(f"{key}{letter}", f"{technique} {fault[name.split('_')[0]]} learn", "course", LEARNS, (name,), learns)
-        for letter, name in zip(letters, names, strict=False)
-    ]
+def remedy(key, words, experiment):
+    """The claim that a technique makes a network learn which fails without it."""
+    network = {"vanishing": "deep tanh", "exploding": "an exploding network"}[experiment.split("_")[0]]
+    return Claim(key, f"{words} {network} learn", "course", LEARNS, (experiment,), learns)
 
 
-TANH, EXPLODING = "vanishing_{}".format, "exploding_{}".format
 BATCHES = tuple(f"batch_{size}" for size in SIZES)
 
 CLAIMS = [
@@ -219,38 +214,48 @@ CLAIMS = [
     Claim("A1d", "A product of tanh derivatives vanishes", "course",
           "mean product over 10 layers, inputs from N(0, 1); below 0.01", ("derivatives",),
           below("product", 0.01, (1, 9))),
-    *remedy("R1", "Pre-training layer by layer makes", TANH("pretraining")),
-    *remedy("R2", "Gradients clipped by value, by norm, by global norm make",
-            *map(EXPLODING, ("clip_value", "clip_norm", "clip_global_norm"))),
-    *remedy("R3", "A penalty, L1 or L2, makes", *map(EXPLODING, ("l1", "l2"))),
-    *remedy("R4", "ReLU and leaky ReLU, with He weights, make", TANH("relu_he"), TANH("leaky_relu_he")),
-    *remedy("R5", "Batch normalization makes", TANH("batch_normalization"), EXPLODING("batch_normalization")),
-    *remedy("R6", "Layer normalization makes", TANH("layer_normalization"), EXPLODING("layer_normalization")),
-    *remedy("R7", "Residual connections make", TANH("residual")),
+    remedy("R1", "Pre-training layer by layer makes", "vanishing_pretraining"),
+    remedy("R2a", "Clipping every value of the gradients makes", "exploding_clip_value"),
+    remedy("R2b", "Clipping the norm of each kernel's gradient makes", "exploding_clip_norm"),
+    remedy("R2c", "Clipping the norm of all gradients together makes", "exploding_clip_global_norm"),
+    remedy("R3a", "An L1 penalty makes", "exploding_l1"),
+    remedy("R3b", "An L2 penalty makes", "exploding_l2"),
+    remedy("R4a", "ReLU with He weights makes", "vanishing_relu_he"),
+    remedy("R4b", "Leaky ReLU with He weights makes", "vanishing_leaky_relu_he"),
+    remedy("R5a", "Batch normalization makes", "vanishing_batch_normalization"),
+    remedy("R5b", "Batch normalization makes", "exploding_batch_normalization"),
+    remedy("R6a", "Layer normalization makes", "vanishing_layer_normalization"),
+    remedy("R6b", "Layer normalization makes", "exploding_layer_normalization"),
+    remedy("R7", "Residual connections make", "vanishing_residual"),
     Claim("R8a", "A plain recurrent network does not learn to add over 100 steps", "course", FAILS,
           ("simple_rnn_100",), fails),
-    Claim("R8b", "An LSTM does", "course", LEARNS, ("lstm_100",), learns),
-    Claim("R8c", "Its gradient reaches further back", "course",
+    Claim("R8b", "An LSTM learns to add over 100 steps", "course", LEARNS, ("lstm_100",), learns),
+    Claim("R8c", "The gradient of a trained LSTM reaches further back", "course",
           "trained, 100 steps: gradient of the first half of inputs over that of the second, LSTM over plain; above 1",
           ("lstm_100", "simple_rnn_100"), remembers_more),
-    *remedy("R9", "He and Xavier weights make", *map(TANH, ("he", "glorot")), *map(EXPLODING, ("he", "glorot"))),
-    *remedy("R10", "Adam makes", *map(TANH, ("adam", "adam_0_01"))),
-    *remedy("R11", "Orthogonal weights make", TANH("orthogonal"), EXPLODING("orthogonal")),
-    *remedy("R12", "A loss on every hidden layer makes", TANH("auxiliary")),
+    remedy("R9a", "He weights make", "vanishing_he"),
+    remedy("R9b", "Xavier (Glorot) weights make", "vanishing_glorot"),
+    remedy("R9c", "He weights make", "exploding_he"),
+    remedy("R9d", "Xavier (Glorot) weights make", "exploding_glorot"),
+    remedy("R10a", "Adam at its default rate, 0.001, makes", "vanishing_adam"),
+    remedy("R10b", "Adam at 0.01 makes", "vanishing_adam_0_01"),
+    remedy("R11a", "Orthogonal weights make", "vanishing_orthogonal"),
+    remedy("R11b", "Orthogonal weights make", "exploding_orthogonal"),
+    remedy("R12", "A loss on every hidden layer makes", "vanishing_auxiliary"),
     Claim("O1a", "In a ravine momentum 0.5 swings less than gradient descent at the same rate", "course",
           "turns across the valley in 20 steps, less those of gradient descent; negative",
           ("ravine",), smoother_across),
-    Claim("O1b", "and is faster along it", "course",
+    Claim("O1b", "In a ravine momentum 0.5 is faster along it than gradient descent at the same rate", "course",
           "distance left along the valley after 20 steps, over that of gradient descent; below 1",
           ("ravine",), faster_along),
     Claim("O2a", "AdaGrad's steps shrink and can stall", "course",
           "share of the way along the valley left after 100 steps at rate 0.4; above 0.1", ("ravine",), stalls),
-    Claim("O2b", "RMSProp's do not", "course",
+    Claim("O2b", "RMSProp's steps do not shrink", "course",
           "share of the way along the valley left after 100 steps at rate 0.4; 0.1 or less",
           ("ravine",), does_not_stall),
     Claim("O3", "Momentum is faster than plain gradient descent in a ravine", "course",
           "steps to a thousandth of f, each at its best of six rates; fewer", ("ravine",), sooner_at_best_rate),
-    *[Claim(f"O4{letter}", f"{name} leaves a saddle point sooner than gradient descent", "course",
+    *[Claim(f"O4{letter}", f"{name[0].upper()}{name[1:]} leaves a saddle point sooner than gradient descent", "course",
             "steps until 0.5 away from the ridge, less those of gradient descent; negative",
             ("saddle",), leaves_sooner(name))
       for letter, name in zip("abc", ("momentum", "RMSProp", "Adam"), strict=True)],
@@ -281,7 +286,7 @@ CLAIMS = [
           BATCHES, best_in_time_is_not_best_in_accuracy),
     Claim("G1a", "L1 makes weights sparse", "course", "hidden weights below 0.001; at least half",
           ("digits_l1",), sparse),
-    Claim("G1b", "L2 makes them small but not zero", "course",
+    Claim("G1b", "L2 makes weights small but not zero", "course",
           "mean |weight| over that without; below 0.5, and less than half as many below 0.001 as with L1",
           ("digits_l2", "digits_plain", "digits_l1"), small_not_zero),
     Claim("G1c", "Dropout narrows the gap between training and test accuracy", "course",

@@ -101,7 +101,7 @@ def members_of(logdir):
         index = json.loads(path.read_text(encoding="utf-8"))
         for one in index["configurations"]:
             file = path.parent.parent / "trained" / one["file"]
-            if file.exists() and len(index["seeds"]) > len(members.get(one["name"], ((), ()))[1]):
+            if len(index["seeds"]) > len(members.get(one["name"], ((), ()))[1]) and Replicates.readable(file):
                 members[one["name"]] = (file, index["seeds"])
     return _Lazily(members)
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,15 @@ class Replicates:
         path.parent.mkdir(parents=True, exist_ok=True)
         with write_whole(path) as file:
             np.savez(file, **arrays)
+
+    @staticmethod
+    def readable(path):
+        """Returns whether `load` can read a file: one that is there, is whole, and is of this version's making."""
+        try:
+            with np.load(path) as arrays:
+                return ("train_accuracy" in arrays.files) == ("test_accuracy" in arrays.files)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            return False
 
     @classmethod
     def load(cls, path):
