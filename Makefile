@@ -14,7 +14,7 @@ tutorial: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadgroup
 	$(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env notebooks
 
 # Executes the notebooks in place, as they are committed.

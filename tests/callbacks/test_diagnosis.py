@@ -14,6 +14,8 @@ from tutorials.lab.data import two_circles
 from tutorials.lab.training import compiled_model, fit
 from tutorials.vanishing import deep_relu, deep_tanh
 
+pytestmark = pytest.mark.xdist_group("diagnosis")  # its fixtures are made once
+
 
 def named(findings):
     return [finding.rule for finding in findings]

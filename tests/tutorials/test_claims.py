@@ -11,6 +11,8 @@ from tutorials.lab.claims import Claim, Judgement, judge
 from tutorials.lab.results import Replicates, wilson
 from tutorials.lab.studies import study
 
+pytestmark = pytest.mark.xdist_group("claims")  # its fixtures are made once
+
 
 def members(test, train=None, seeds=None, **arrays):
     """Replicates made by hand: `test` holds accuracies (S,) or (S, E)."""

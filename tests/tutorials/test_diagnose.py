@@ -11,6 +11,8 @@ from callbacks import Diagnosis
 from callbacks.summaries import SummaryWriter
 from tutorials.__main__ import main
 
+pytestmark = pytest.mark.xdist_group("diagnose")  # its fixtures are made once
+
 
 def trained(directory, **options):
     """A run of its own: ten epochs of a small network."""

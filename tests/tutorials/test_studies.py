@@ -20,6 +20,8 @@ from tutorials.lab.studies import Study, fingerprint, run_study, study
 from tutorials.lab.training import compiled_model, initial_model
 from tutorials.vanishing import deep_relu, deep_tanh, shallow_tanh
 
+pytestmark = pytest.mark.xdist_group("studies")  # its fixtures are made once
+
 SMALL = [dataclasses.replace(script.EXPERIMENT, epochs=2) for script in (shallow_tanh, deep_relu)]
 
 

@@ -7,6 +7,8 @@ import urllib.request
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("tensorboard")  # its fixtures are made once
+
 LAYERS = [f"dense_{i}" for i in range(1, 7)]
 EPOCHS = 12
 QUANTITIES = {
