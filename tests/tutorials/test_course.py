@@ -217,7 +217,23 @@ def test_pruning_and_sizes_by_hand():
     assert found["mean_cosine"] == pytest.approx(1, rel=1e-4)
     assert found["weights"] == 784 * 1000 + 1000 + 1000 * 500 + 500 + 500 * 10 + 10
     assert found["pruned"][0].tolist() == [1, 0.5]
-    assert hidden[0].numpy()[1, 0] == 0.5  # everything is back in its place
+
+
+def test_pruning_takes_the_smallest_weights_first_and_puts_them_back():
+    """Class 0 lives on half a million small weights and wins by five to one; class 1 on a thousand larger ones."""
+    model = regularization.network()
+    first, second, last = (model.get_layer(f"dense_{number}").kernel for number in (1, 2, 3))
+    first.assign(np.ones((784, 1000)))
+    small = np.linspace(0.5e-5, 1.5e-5, 499_000).reshape(1000, 499)
+    second.assign(np.concatenate([np.full((1000, 1), 1e-3), small], axis=1))
+    last.assign(np.eye(10)[[1] + [0] * 499])
+    x = np.zeros((1, 784), np.float32)
+    x[:, 0] = 1
+    curve = regularization.figures_and_pruning(model, ((x, np.ones(1)), (x, np.zeros(1))))["pruned"]
+    removed = np.array(regularization.REMOVED)
+    assert curve[:, 0].tolist() == (removed >= 0.9).tolist()  # 0.8 leaves class 0 the sum 1.4, 0.9 half of that
+    assert curve[:, 1].tolist() == (removed < 0.9).tolist()
+    np.testing.assert_allclose(second.numpy()[:, 1:], small)
 
 
 def test_a_vote_by_hand():
