@@ -125,6 +125,12 @@ def test_an_experiments_own_figures_are_taken_before_and_after():
         np.testing.assert_allclose(members.measured["largest"][:, when], np.abs(state[0]).max(axis=(1, 2)), rtol=1e-6)
 
 
+def partly_penalized():
+    model = SMALL.build_model()
+    model.layers[-1].kernel.regularizer = keras.regularizers.L2(0.1)
+    return model
+
+
 def test_a_fingerprint_tells_task_measure_callbacks_and_own_models_apart():
     base, circles = SMALL, SMALL.task
     plain = {"hidden_layers": 2, "activation": "tanh"}
@@ -135,6 +141,7 @@ def test_a_fingerprint_tells_task_measure_callbacks_and_own_models_apart():
         dataclasses.replace(base, task=dataclasses.replace(circles, loss="mse")),
         dataclasses.replace(base, task=dataclasses.replace(circles, accuracy=recurrent.accuracy)),
         dataclasses.replace(base, measure=backpropagation.collapse),
+        dataclasses.replace(base, build_model=partly_penalized),
         dataclasses.replace(base, build_callbacks=regularization.stop_early),
         *[Experiment("", "", **remedies.greedy(net)) for net in (plain, deeper)],
         *[Experiment("", "", **remedies.deeply_supervised(net)) for net in (plain, deeper)],

@@ -17,14 +17,15 @@ REMOVED = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
 """Shares of the hidden kernels' weights that pruning sets to zero."""
 
 
-def network(before=(), between=None, **options):
-    """784-1000-500-10 with layers put before it, and one after each hidden layer; `options` are the hidden layers'."""
+def network(before=(), between=None, penalties=(None, None)):
+    """784-1000-500-10 with layers put before it, one after each hidden layer, and penalties on the hidden kernels."""
     from keras import Input, Sequential
     from keras.layers import Dense
 
     stack = [Input((784,)), *before]
-    for number, units in ((1, 1000), (2, 500)):
-        stack.append(Dense(units, "relu", kernel_initializer="he_uniform", name=f"dense_{number}", **options))
+    for number, units, penalty in ((1, 1000, penalties[0]), (2, 500, penalties[1])):
+        options = {"kernel_initializer": "he_uniform", "kernel_regularizer": penalty, "name": f"dense_{number}"}
+        stack.append(Dense(units, "relu", **options))
         stack += [between()] if between else []
     return Sequential([*stack, Dense(10, "softmax", name="dense_3")])
 
@@ -50,16 +51,17 @@ def with_batch_normalization():
 def with_penalty(kind, strength):
     from keras import regularizers
 
-    return network(kernel_regularizer=getattr(regularizers, kind)(strength))
+    return network(penalties=[getattr(regularizers, kind)(strength)] * 2)
 
 
 def with_orthogonal_columns():
-    """The penalty is on the second kernel, 1000 x 500; 1000 columns of the first, of 784 rows, cannot be orthogonal."""
+    """The penalty is on the second kernel, 1000 x 500; 1000 columns of the first, of 784 rows, cannot be orthogonal.
+
+    Keras takes the mean over all pairs of columns, 125,000 here, so the factor has to be large.
+    """
     from keras.regularizers import OrthogonalRegularizer
 
-    model = network()
-    model.get_layer("dense_2").kernel.regularizer = OrthogonalRegularizer(0.01, mode="columns")
-    return model
+    return network(penalties=(None, OrthogonalRegularizer(100.0, mode="columns")))
 
 
 def deeper(shared):

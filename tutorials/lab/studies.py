@@ -177,7 +177,9 @@ def fingerprint(experiment, epochs):
         facts += [experiment.name, inspect.getsource(inspect.getmodule(experiment.measure))]
     else:
         task, optimizer = experiment.task, keras.optimizers.serialize(experiment.build_optimizer())
-        facts += [_configuration(training.initial_model(experiment, 0)), _renamed(optimizer, {})]
+        model = training.initial_model(experiment, 0)
+        facts += [_configuration(model), _renamed(optimizer, {})]
+        facts += [variable.regularizer.get_config() for variable in model.trainable_variables if variable.regularizer]
         facts += [experiment.batch_size, epochs, joblib.hash(task.data()), task.loss, _source(task.accuracy)]
         facts += [_source(experiment.measure), _source(experiment.build_callbacks)]
         facts += [inspect.getsource(module) for module in (replicates, training)]
