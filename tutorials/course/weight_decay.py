@@ -32,16 +32,10 @@ def plain(name, rate):
 
 
 def penalized():
+    """Both kernels are penalized, the output's too: the decay knows no exception."""
     from keras.regularizers import L2
 
-    return mlp(1, 10, activation="tanh", kernel_regularizer=L2(DECAY / 2))
-
-
-def all_penalized():
-    """The output's kernel is penalized too, as the decay knows no exception."""
-    from keras.regularizers import L2
-
-    model = penalized()
+    model = mlp(1, 10, activation="tanh", kernel_regularizer=L2(DECAY / 2))
     model.layers[-1].kernel.regularizer = L2(DECAY / 2)
     return model
 
@@ -59,10 +53,10 @@ def drop(seed):
 
 
 EXPERIMENTS = [
-    Experiment("sgd_l2", "gradient descent, L2 penalty", all_penalized, partial(plain, "SGD", 0.1), epochs=100),
+    Experiment("sgd_l2", "gradient descent, L2 penalty", penalized, partial(plain, "SGD", 0.1), epochs=100),
     Experiment("sgd_decay", "gradient descent, weight decay", partial(mlp, 1, 10, activation="tanh"),
                partial(decayed, "SGD", 0.1), epochs=100),
-    Experiment("adam_l2", "Adam, L2 penalty", all_penalized, partial(plain, "Adam", 0.01), epochs=100),
+    Experiment("adam_l2", "Adam, L2 penalty", penalized, partial(plain, "Adam", 0.01), epochs=100),
     Experiment("adam_decay", "Adam, weight decay (AdamW)", partial(mlp, 1, 10, activation="tanh"),
                partial(decayed, "Adam", 0.01), epochs=100),
     Measurement("dropout_mean", "mean activation after dropout", drop),
