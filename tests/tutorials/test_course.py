@@ -448,12 +448,12 @@ def test_measurements_are_kept_and_taken_for_new_seeds_only(tmp_path):
 
 def test_images_come_from_a_file_and_the_names_say_so(tmp_path, run_python):
     random = np.random.RandomState(0)
-    path = tmp_path / "mine.npz"
+    path = tmp_path / "my-images.npz"
     images = {f"x_{half}": random.randint(0, 256, (30, 28, 28)).astype("uint8") for half in ("train", "test")}
     np.savez(path, **images, **{f"y_{half}": random.randint(0, 10, 30) for half in ("train", "test")})
     plain = catalogue.experiments("course", "regularization", str(path))[0]
     (x, y), _ = plain.task.data()
-    assert (plain.name, x.shape, x.dtype, y.shape) == ("mnist_plain", (30, 784), np.float32, (30,))
+    assert (plain.name, x.shape, x.dtype, y.shape) == ("my_images_plain", (30, 784), np.float32, (30,))
     np.testing.assert_allclose(x[3], images["x_train"][3].ravel() / 255, rtol=1e-6)
 
 

@@ -4,10 +4,16 @@ A dense network 784-1000-500-10 on handwritten digits, as it is and with one tec
 are scikit-learn's 1,797 digits, 8 x 8, enlarged to 28 x 28, a half to train and a half to test; with `--data
 FILE.npz` those of a file such as MNIST's, with `--data mnist` Keras's cached copy of it. Names and titles say
 which.
+Found on the digits with ten seeds: 0.973 on the test half without anything. Batch normalization, 0.978, and
+shifted copies, 0.977, do a little better; dropout narrows the gap by half a point; L1 sets 83 % of the hidden
+weights to zero for two points, and 98 % can then be removed for none. Of the plain network 60 % can be removed
+for one point.
 """
 
 import dataclasses
+import re
 from functools import partial
+from pathlib import Path
 
 from tutorials.lab import Experiment, Task, main
 from tutorials.lab.data import digits, held_out, shifted
@@ -120,8 +126,12 @@ def figures_and_pruning(model, data):
 
 
 def experiments(data=None):
-    """Returns the experiments on scikit-learn's digits, or on the images that `--data` names."""
-    source = "digits" if data is None else "mnist"
+    """Returns the experiments on scikit-learn's digits, or on the images that `--data` names.
+
+    The learning rate and the strengths of the penalties were chosen on seed 0, which is not among those that count. The
+    averaged weights are Keras's own moving average, `use_ema`, over about the last hundred steps.
+    """
+    source = "digits" if data is None else re.sub(r"\W", "_", Path(data).stem)
     load = partial(digits, data)
     plain = Experiment(
         f"{source}_plain",
@@ -129,7 +139,7 @@ def experiments(data=None):
         network,
         partial(sgd, 0.02),
         epochs=30 if data is None else 5,
-        batch_size=75,
+        batch_size=75,  # 64 would leave a last batch of two digits, which batch normalization does not survive
         task=Task(load, "sparse_categorical_crossentropy"),
         measure=figures,
     )
