@@ -23,16 +23,23 @@ WRITES = {
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_script_runs_by_its_path(run_python, tmp_path, name):
-    ran = run_python(f"tutorials/vanishing/{name}.py", "--epochs", 2, "--seed", 3, "--logdir", tmp_path)
-    assert ran.returncode == 0, ran.stderr
+def test_script_trains_and_draws(run_python, tmp_path, capsys, name):
+    if (
+        name == "gradient_diagnosis"
+    ):  # by its path, as a reader may run any of them; the others save a start of TensorFlow
+        ran = run_python(f"tutorials/vanishing/{name}.py", "--epochs", 2, "--seed", 3, "--logdir", tmp_path)
+        assert ran.returncode == 0, ran.stderr
+        said = ran.stdout
+    else:
+        catalogue.script("vanishing", name).run(Settings(epochs=2, seed=3, logdir=tmp_path))
+        said = capsys.readouterr().out
     figures = {f"{path.parent.parent.name}/{path.name}" for path in tmp_path.glob("*/*/*.png")}
     assert figures == WRITES[name]
     for path in tmp_path.glob("*/*/*.png"):
         assert path.stat().st_size > 10_000
         assert path.parent.name.endswith("_seed3")
     if name != "two_circles":
-        assert ran.stdout.count("Train: ") == len([figure for figure in figures if figure.endswith("accuracy.png")])
+        assert said.count("Train: ") == len([figure for figure in figures if figure.endswith("accuracy.png")])
 
 
 @pytest.fixture(scope="module")
