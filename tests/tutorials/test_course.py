@@ -364,7 +364,7 @@ def test_measures_on_weights_and_gradients():
         Replicates(np.arange(1), train_accuracy=np.array([1.0]), test_accuracy=np.array([a])) for a in (0.9, 0.8)
     )
     assert claims.narrower_gap(narrow, wide) == (pytest.approx([-0.1]), [True])
-    assert claims.no_worse(wide, narrow)[1].tolist() == [False]
+    assert claims.as_good(wide, narrow, short_by=0.01)[1].tolist() == [False]
     pruned = np.full((2, 9, 2), 0.9)
     pruned[1, 3, 1] = 0.87
     assert claims.survives_pruning(trained(pruned=pruned))[1].tolist() == [True, False]
@@ -438,7 +438,7 @@ def test_measurements_are_kept_and_taken_for_new_seeds_only(tmp_path):
         taken.append(seed)
         return {"value": np.float64(seed), "row": np.arange(3) * seed}
 
-    (study,) = ([Measurement("m", "", measure)],)
+    study = [Measurement("m", "", measure)]
     run_study("measured", study, Settings(seeds=2, logdir=tmp_path))
     run_study("measured", study, Settings(seeds=3, logdir=tmp_path))
     assert taken == [1, 2, 3]

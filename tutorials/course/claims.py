@@ -1,8 +1,11 @@
 """The ledger of the rest of the course: part B, every claim as data.
 
 The rules were written down before any of these studies was run with the seeds that count; of the remedies, some counts
-were known from the study of advice. They are not moved afterwards.
+were known from the study of advice. They are not moved afterwards. Two experiments were: the optimizers got two more
+learning rates when the best of some stood at the edge of the six, and the penalty of G4 a factor that moves anything.
 """
+
+from functools import partial
 
 import numpy as np
 
@@ -54,23 +57,19 @@ def faster_along(members):
     return momentum / plain, momentum < plain
 
 
-def left_along(name):
+def left_along(members, name):
     """What is left of x1 after 100 steps, as a share of the start."""
-
-    def share(members):
-        (path,) = descends(members, name)
-        return np.abs(path[:, 100, 0] / path[:, 0, 0])
-
-    return share
+    (path,) = descends(members, name)
+    return np.abs(path[:, 100, 0] / path[:, 0, 0])
 
 
 def stalls(members):
-    share = left_along("AdaGrad")(members)
+    share = left_along(members, "AdaGrad")
     return share, share > 0.1
 
 
 def does_not_stall(members):
-    share = left_along("RMSProp")(members)
+    share = left_along(members, "RMSProp")
     return share, share <= 0.1
 
 
@@ -149,19 +148,15 @@ def more_orthogonal(penalized, plain):
     return ratio, ratio < 1
 
 
-def no_worse(shared, separate):
-    difference = shared.test_accuracy - separate.test_accuracy
-    return difference, difference >= -0.01
-
-
 def survives_pruning(members):
     curve = after(members, "pruned")[:, :, 1]  # test accuracy, shares removed: 0, 0.2, 0.4, 0.6, 0.8, ...
     return curve[:, 3] - curve[:, 0], curve[:, 3] >= curve[:, 0] - 0.02
 
 
-def at_least_as_good(ours, theirs):
+def as_good(ours, theirs, short_by=0):
+    """A measure: the first model's test accuracy is at most so much below the second's; its value is the difference."""
     difference = ours.test_accuracy - theirs.test_accuracy
-    return difference, difference >= 0
+    return difference, difference >= -short_by
 
 
 def votes_beat_the_median(members):
@@ -183,11 +178,6 @@ def remembers_more(lstm, rnn):
         middle = gradient.shape[1] // 2
         halves.append(gradient[:, :middle].mean(axis=1) / gradient[:, middle:].mean(axis=1))
     return halves[0] / halves[1], halves[0] > halves[1]
-
-
-def linear_is_linear(members):
-    error = after(members, "collapse_error")
-    return error, error < 1e-5
 
 
 def no_better_than_linear(deep, shallow):
@@ -250,7 +240,7 @@ CLAIMS = [
           ("ravine",), faster_along),
     Claim("O2a", "AdaGrad's steps shrink and can stall", "course",
           "share of the way along the valley left after 100 steps at rate 0.4; above 0.1", ("ravine",), stalls),
-    Claim("O2b", "RMSProp's steps do not shrink", "course",
+    Claim("O2b", "RMSProp's steps do not shrink to a stall", "course",
           "share of the way along the valley left after 100 steps at rate 0.4; 0.1 or less",
           ("ravine",), does_not_stall),
     Claim("O3", "Momentum is faster than plain gradient descent in a ravine", "course",
@@ -302,13 +292,13 @@ CLAIMS = [
           ("digits_orthogonal", "digits_plain"), more_orthogonal),
     Claim("G5", "The same hidden layer applied three times does as well as three", "course",
           "difference of test accuracies of the same seed; -0.01 or more",
-          ("digits_shared", "digits_separate"), no_worse),
+          ("digits_shared", "digits_separate"), partial(as_good, short_by=0.01)),
     Claim("G6", "The smallest weights can be removed after training", "course",
           "change of test accuracy without the smallest 60 % of the hidden weights; -0.02 or more",
           ("digits_plain",), survives_pruning),
     Claim("G7", "Averaging the weights of the last epochs does not hurt", "course",
           "difference of test accuracies of the same seed; 0 or more",
-          ("digits_averaged", "digits_plain"), at_least_as_good),
+          ("digits_averaged", "digits_plain"), as_good),
     Claim("G8", "An ensemble of five that votes is better than its median member", "course",
           "test accuracy of the vote less the median member's; positive; five seeds each",
           ("digits_plain",), votes_beat_the_median),
@@ -320,7 +310,7 @@ CLAIMS = [
           ("differentiation",), below("relative_error", 1e-6)),
     Claim("N2a", "A network with no non-linearity is a linear model", "equal",
           "largest difference of its outputs to those of one layer with the product of its matrices; below 0.00001",
-          ("linear_5_layers",), linear_is_linear),
+          ("linear_5_layers",), below("collapse_error", 1e-5)),
     Claim("N2b", "Five linear layers do no better than none", "course",
           "difference of test accuracies; within 0.05, and below 0.75",
           ("linear_5_layers", "logistic_regression"), no_better_than_linear),

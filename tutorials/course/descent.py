@@ -12,6 +12,7 @@ shrink; AdaGrad's do. Past the saddle all are three to thirty times faster than 
 import functools
 
 from tutorials.lab import Measurement, main
+from tutorials.lab.experiment import optimizer
 
 OPTIMIZERS = {
     "gradient descent": ("SGD", {}),
@@ -35,14 +36,6 @@ def saddle(x):
     return x[..., 0] ** 2 / 2 - x[..., 1] ** 2 / 2 + x[..., 1] ** 4 / 4
 
 
-def optimizer(name, rate, **options):
-    """Returns a new Keras optimizer by the course's name for it."""
-    import keras
-
-    made, own = OPTIMIZERS[name]
-    return getattr(keras.optimizers, made)(1.0 if name == "AdaDelta" else rate, **own | options)
-
-
 def path(name, rate, landscape, start, steps, **options):
     """Returns where an optimizer goes, an array (steps + 1, 2) that begins with the start."""
     return _compiled(name, rate, landscape, steps, tuple(options.items()))(start).numpy()
@@ -54,7 +47,8 @@ def _compiled(name, rate, landscape, steps, options):
     import tensorflow as tf
 
     x = keras.Variable(tf.zeros(2))
-    made = optimizer(name, rate, **dict(options))
+    kind, own = OPTIMIZERS[name]
+    made = optimizer(kind, 1.0 if name == "AdaDelta" else rate, **own | dict(options))
     made.build([x])
     fresh = [tf.constant(variable) for variable in made.variables]
 

@@ -141,28 +141,31 @@ def paths(members, landscape, names, words, steps, limits):
     """
     ways = members.measured["paths"]
     figure = Figure(figsize=(14, 6.4), layout="constrained")
-    panels = figure.subplots(2, 4, sharex=True, sharey=True).flat
-    wide, high = limits
-    grid = np.stack(np.meshgrid(np.linspace(-wide, wide, 200), np.linspace(-high, high, 200)), axis=-1)
+    panels = figure.subplots(2, 4, sharex=True, sharey=True).ravel()
     for number, (axes, name) in enumerate(zip(panels, names, strict=False)):
-        axes.contour(*np.moveaxis(grid, -1, 0), landscape(grid), levels=16, colors="0.8", linewidths=0.8)
+        _contours(axes, landscape, *limits)
         for way in ways[1:6, number, : steps + 1]:
             axes.plot(*way.T, color=BLUE, linewidth=0.6, alpha=0.4)
         way = ways[0, number, : steps + 1]
         axes.plot(*way.T, "-o", color=BLUE, markersize=3, linewidth=1.2)
         axes.plot(*way[0], "s", color="black", markersize=7, label="start")
         axes.plot(*way[-1], "*", color=ORANGE, markersize=12, label=f"after {steps} steps")
-        axes.set(title=name, xlim=(-wide, wide), ylim=(-high, high))
+        axes.set(title=name, xlim=(-limits[0], limits[0]), ylim=(-limits[1], limits[1]))
         if number >= 3:
             axes.set_xlabel("x1")
             axes.xaxis.set_tick_params(labelbottom=True)
         if number % 4 == 0:
             axes.set_ylabel("x2")
-    last = next(iter(panels), None) or figure.axes[-1]
-    last.set_axis_off()
-    last.legend(*figure.axes[0].get_legend_handles_labels(), loc="center", fontsize="large")
+    panels[-1].set_axis_off()
+    panels[-1].legend(*panels[0].get_legend_handles_labels(), loc="center", fontsize="large")
     figure.suptitle(f"{words}; contours of f, five more seeds as thin lines")
     return figure
+
+
+def _contours(axes, landscape, wide, high):
+    """The contours of a landscape, from -wide to wide and from -high to high."""
+    grid = np.stack(np.meshgrid(np.linspace(-wide, wide, 200), np.linspace(-high, high, 200)), axis=-1)
+    axes.contour(*np.moveaxis(grid, -1, 0), landscape(grid), levels=16, colors="0.8", linewidths=0.8)
 
 
 def animation(ways, landscape):
@@ -175,10 +178,9 @@ def animation(ways, landscape):
     from matplotlib.animation import FuncAnimation
 
     wide, high = 1.1 * np.abs(np.concatenate([*ways.values()])).max(axis=0)
-    grid = np.stack(np.meshgrid(np.linspace(-wide, wide, 200), np.linspace(-high, high, 200)), axis=-1)
     figure = Figure(figsize=(8, 4.6), layout="constrained")
     axes = figure.add_subplot()
-    axes.contour(*np.moveaxis(grid, -1, 0), landscape(grid), levels=16, colors="0.8", linewidths=0.8)
+    _contours(axes, landscape, wide, high)
     lines = [
         axes.plot([], [], "-", color=colour, marker=marker, markersize=4, label=name)[0]
         for name, colour, marker in zip(ways, SEVEN, MARKERS, strict=False)

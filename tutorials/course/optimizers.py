@@ -11,6 +11,7 @@ import dataclasses
 from functools import partial
 
 from tutorials.lab import main
+from tutorials.lab.experiment import optimizer
 from tutorials.vanishing import deep_tanh
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
@@ -23,12 +24,6 @@ OPTIMIZERS = {
     "AdaDelta": ("Adadelta", {}),
     "Adam": ("Adam", {}),
 }
-
-
-def optimizer(made, rate, options):
-    import keras
-
-    return getattr(keras.optimizers, made)(rate, **options)
 
 
 def rates(words):
@@ -44,7 +39,7 @@ EXPERIMENTS = [
         deep_tanh.EXPERIMENT,
         name=name_of(words, rate),
         title=f"{words}, learning rate {rate}",
-        build_optimizer=partial(optimizer, made, rate, options),
+        build_optimizer=partial(optimizer, made, rate, **options),
         published="",
     )
     for words, (made, options) in OPTIMIZERS.items()

@@ -11,24 +11,17 @@ strength the penalty keeps it from learning (0.47) where the decay does not (0.8
 from functools import partial
 
 from tutorials.lab import Experiment, Measurement, main, mlp
+from tutorials.lab.experiment import optimizer
 
 DECAY = 0.01
 DROPPED = (0.2, 0.5, 0.8)
 
 
-def decayed(name, rate, **options):
+def decayed(name, rate):
     """An optimizer that takes a share of every kernel away at each step, but not of the biases."""
-    import keras
-
-    made = getattr(keras.optimizers, name)(rate, weight_decay=DECAY, **options)
+    made = optimizer(name, rate, weight_decay=DECAY)
     made.exclude_from_weight_decay(var_names=["bias"])
     return made
-
-
-def plain(name, rate):
-    import keras
-
-    return getattr(keras.optimizers, name)(rate)
 
 
 def penalized():
@@ -53,10 +46,10 @@ def drop(seed):
 
 
 EXPERIMENTS = [
-    Experiment("sgd_l2", "gradient descent, L2 penalty", penalized, partial(plain, "SGD", 0.1), epochs=100),
+    Experiment("sgd_l2", "gradient descent, L2 penalty", penalized, partial(optimizer, "SGD", 0.1), epochs=100),
     Experiment("sgd_decay", "gradient descent, weight decay", partial(mlp, 1, 10, activation="tanh"),
                partial(decayed, "SGD", 0.1), epochs=100),
-    Experiment("adam_l2", "Adam, L2 penalty", penalized, partial(plain, "Adam", 0.01), epochs=100),
+    Experiment("adam_l2", "Adam, L2 penalty", penalized, partial(optimizer, "Adam", 0.01), epochs=100),
     Experiment("adam_decay", "Adam, weight decay (AdamW)", partial(mlp, 1, 10, activation="tanh"),
                partial(decayed, "Adam", 0.01), epochs=100),
     Measurement("dropout_mean", "mean activation after dropout", drop),

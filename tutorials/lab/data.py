@@ -1,5 +1,6 @@
 """The data of the course: two circles, handwritten digits, sequences to add up. Nothing is downloaded."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ def folds(number, of=5):
     return (x[kept], y[kept]), test, (x[held_out], y[held_out])
 
 
+@functools.cache
 def digits(source=None):
     """Returns handwritten digits, 28 x 28 grey values from 0 to 1 in a row: training and test, x (N, 784) and y (N,).
 

@@ -5,18 +5,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+def optimizer(name, rate, **options):
+    """Returns a new Keras optimizer by the name of its class."""
+    import keras
+
+    return getattr(keras.optimizers, name)(rate, **options)
+
+
 def sgd(rate=0.01, momentum=0.9, **options):
     """Returns gradient descent with momentum; without arguments it is the tutorial's optimizer."""
-    from keras.optimizers import SGD
-
-    return SGD(rate, momentum, **options)
+    return optimizer("SGD", rate, momentum=momentum, **options)
 
 
 def adam(rate=0.001, **options):
     """Returns Adam; without arguments at Keras's own rate."""
-    from keras.optimizers import Adam
-
-    return Adam(rate, **options)
+    return optimizer("Adam", rate, **options)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Task:
 
     Args:
         data: function that returns pairs of arrays x and y: the training points, the test points, and, where the epochs
-            are not to be judged by the test points, a third pair to judge them by.
+            are not to be judged by the test points, a third pair. The last pair judges the epochs.
         loss: a Keras loss.
         accuracy: a Keras metric, or a function named `accuracy` of truth and prediction: 1 where it is right.
     """

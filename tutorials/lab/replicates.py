@@ -143,8 +143,7 @@ class _ByFit:
 
     def __init__(self, experiment, epochs):
         self._experiment, self._epochs = experiment, epochs
-        self._train, test, *validation = experiment.task.data()
-        self._watched = validation[0] if validation else test
+        self._train, *_, self._watched = experiment.task.data()
         self.layers = list(kernels(initial_model(experiment, 0)))
 
     def variables(self):
@@ -171,8 +170,7 @@ class _Trainer:
 
     def __init__(self, experiment, epochs):
         self._model, self._epochs, self._batch_size = compiled_model(experiment, 0), epochs, experiment.batch_size
-        train, test, *validation = experiment.task.data()
-        watched = validation[0] if validation else test
+        train, *_, watched = experiment.task.data()
         self._train, self._watched = [[tf.constant(part) for part in half] for half in (train, watched)]
         named = kernels(self._model)
         self.layers, self._kernels = list(named), list(named.values())

@@ -47,9 +47,10 @@ def train(experiment, settings, histogram_freq=0):
     data = experiment.task.data()
     diagnosis = Diagnosis(directory, histogram_freq, probe=data[0][0], verbose=0)
     callbacks = [EpochMetrics(directory, experiment), Progress(experiment.name), diagnosis]
-    history = fit(model, *data, epochs, experiment.batch_size, settings.seed, callbacks).history
+    train, *_, watched = data
+    history = fit(model, train, watched, epochs, experiment.batch_size, settings.seed, callbacks).history
 
-    accuracies = [model.evaluate(*half, verbose=0)[1] for half in data]
+    accuracies = [model.evaluate(*half, verbose=0)[1] for half in data[:2]]
     print("Train: {:.3f}, Test: {:.3f}".format(*accuracies))
     print(plain(diagnosis.findings, epochs), flush=True)
     result = Result(experiment, *accuracies, history, diagnosis, directory)
