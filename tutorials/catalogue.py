@@ -1,45 +1,44 @@
-"""The scripts of the course, found by name; importing one is quick, as TensorFlow is loaded when it runs."""
+"""The scripts of the course, found by name. A script is imported, and TensorFlow with it, only when it is asked for."""
 
 import ast
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .course import SECTIONS as COURSE
-from .diagnosis import SECTIONS as DIAGNOSIS
 from .extensions import SECTIONS as EXTENSIONS
+from .script import Script
 from .vanishing import SECTIONS as VANISHING
 
-FOLDERS = {"vanishing": VANISHING, "extensions": EXTENSIONS, "course": COURSE, "diagnosis": DIAGNOSIS}
+if TYPE_CHECKING:
+    from .studies import Claim
+
+FOLDERS = {"vanishing": VANISHING, "extensions": EXTENSIONS, "course": COURSE}
+CLAIMS = ("vanishing.vanishing_claims", "extensions.extension_claims", "course.course_claims")
 
 
-def sections():
-    """Returns all scripts as pairs of folder and name, in the order of the course."""
+def sections() -> list[tuple[str, str]]:
+    """Return all scripts as pairs of folder and name, in the order of the course."""
     return [(folder, name) for folder, names in FOLDERS.items() for name in names]
 
 
-def first_line(folder, name):
-    """Returns the first line of a script's docstring, without importing it."""
+def first_line(folder: str, name: str) -> str:
+    """Return the first line of a script's docstring, without importing it."""
     source = Path(__file__).with_name(folder).joinpath(f"{name}.py").read_text(encoding="utf-8")
-    return ast.get_docstring(ast.parse(source)).splitlines()[0]
+    return (ast.get_docstring(ast.parse(source)) or name).splitlines()[0]
 
 
-def script(folder, name):
-    """Returns a script as a module."""
-    return importlib.import_module(f"tutorials.{folder}.{name}")
+def script(folder: str, name: str) -> Script:
+    """Return a script."""
+    return importlib.import_module(f"tutorials.{folder}.{name}").SCRIPT
 
 
-def experiments(folder, name, data=None):
-    """Returns the experiments that a script declares, for a study; a list, empty where there are none.
-
-    `data` goes to a script that trains on images, as `--data` of the command line does.
-    """
-    module = script(folder, name)
-    if data is not None and hasattr(module, "experiments"):
-        return module.experiments(data)
-    return getattr(module, "EXPERIMENTS", None) or ([module.EXPERIMENT] if hasattr(module, "EXPERIMENT") else [])
+def claims() -> "list[Claim]":
+    """Return all claims of the course: those of each folder, from the module beside its scripts."""
+    return [claim for module in CLAIMS for claim in importlib.import_module(f"tutorials.{module}").CLAIMS]
 
 
-def studies_of(names):
-    """Returns the scripts, by name, whose studies train the experiments of these names."""
-    declared = {name: {one.name for one in experiments(folder, name)} for folder, name in sections()}
-    return [script for script, trained in declared.items() if trained & {*names}]
+def scripts_that_train(names: tuple[str, ...]) -> list[str]:
+    """Return the scripts whose studies train the experiments of these names."""
+    trained = {name: {one.name for one in script(folder, name).experiments_on()} for folder, name in sections()}
+    return [name for name, experiments in trained.items() if experiments & {*names}]

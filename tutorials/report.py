@@ -1,91 +1,89 @@
-"""What lies in a log directory, told: the verdict on every claim, and one HTML page of it all."""
+"""The results in a log directory, presented: the verdict on every claim, and one HTML page of everything."""
 
 import base64
 import csv
-import html
+import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import jinja2
 import numpy as np
+from tabulate import tabulate
 
 from . import catalogue
-from .claims import CLAIMS
-from .lab.claims import judge, markdown, members_of
-from .lab.command import text_table
-from .lab.results import FEW, MOST, wilson, write_whole
-from .lab.studies import Study
+from .studies.judging import DOES_NOT_HOLD, HOLDS, Claim, FoundMembers, Judged, judge
+from .studies.replicates import write_whole
+from .studies.store import Study
+from .studies.study_tables import text_table, wilson
 
 INTRODUCTION = (
-    f"A claim is tried on every seed by the rule beside it. It holds where {MOST:.0%} of seeds or more bear it out, "
-    f"does not hold where {FEW:.0%} or fewer do, and holds for some seeds in between. The interval is Wilson's, 95 %."
+    f"A claim is tried on every seed by the rule beside it. It holds where {HOLDS:.0%} of seeds or more bear it out, "
+    f"does not hold where {DOES_NOT_HOLD:.0%} or fewer do, and holds for some seeds in between. The interval is "
+    "Wilson's, 95 %. Only trainings at the experiments' own number of epochs count."
 )
 
 
-def print_claims(logdir):
-    """Prints the verdict on every claim and writes it to `LOGDIR/claims.csv` and `LOGDIR/claims.md`.
+def print_claims(log_dir: str | Path) -> None:
+    """Print the verdict on every claim and write it to `LOG_DIR/claims.csv` and `LOG_DIR/claims.md`.
 
     Ends with exit code 2 where there is no study to judge by.
     """
-    judged, missing = judge(CLAIMS, logdir)
-    if not judged:
-        sys.stderr.write(f"There is no study in {logdir}: train some first with python -m tutorials study all.\n")
+    judged = judge(catalogue.claims(), log_dir)
+    if not judged.judgements:
+        for sentence in judged.left_out:
+            sys.stderr.write(f"{sentence}\n")
+        sys.stderr.write(f"There is no study in {log_dir}: train some first with python -m tutorials study all.\n")
         sys.exit(2)
-    rows = [one.row() for one in judged]
+    rows = [one.row() for one in judged.judgements]
     shown = [key for key in rows[0] if key != "rule for a seed"]
     print(text_table([shown, *([row[key] for key in shown] for row in rows)]))
-    for claim in missing:
-        print(f"{claim.key} is not measured yet: {_wanted(claim)}")
-    table = mechanism(logdir)
+    for claim in judged.missing:
+        print(f"{claim.key} is not measured yet: {_command_for(claim)}")
+    for sentence in judged.left_out:
+        print(sentence)
+    table = causes_of_failure(log_dir)
     if table:
         print(f"\nWhy deep ReLU networks fail:\n\n{text_table(table)}")
-    write_claims(rows, logdir)
+    write_claims(rows, log_dir)
 
 
-def write_claims(rows, logdir):
-    """Writes the table of claims as CSV and as Markdown."""
-    with write_whole(Path(logdir, "claims.csv"), "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, rows[0])
+def write_claims(rows: Sequence[dict[str, str]], log_dir: str | Path) -> None:
+    """Write the table of claims as CSV and as Markdown."""
+    with write_whole(Path(log_dir, "claims.csv"), "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
         table.writeheader()
         table.writerows(rows)
-    with write_whole(Path(logdir, "claims.md"), "w", encoding="utf-8") as file:
-        file.write(markdown(rows))
-    print(f"\nwrote {Path(logdir, 'claims.csv')} and {Path(logdir, 'claims.md')}")
+    with write_whole(Path(log_dir, "claims.md"), "w", encoding="utf-8") as file:
+        file.write(tabulate(rows, "keys", tablefmt="github", disable_numparse=True) + "\n")
+    print(f"\nwrote {Path(log_dir, 'claims.csv')} and {Path(log_dir, 'claims.md')}")
 
 
-def _wanted(claim):
-    return f"python -m tutorials study {' '.join(catalogue.studies_of(claim.experiments))}"
+def _command_for(claim: Claim) -> str:
+    return f"python -m tutorials study {' '.join(catalogue.scripts_that_train(claim.experiments))}"
 
 
-def mechanism(logdir):
-    """Returns rows of words that tell vanishing gradients from dead units in the ReLU networks that fail.
+def causes_of_failure(log_dir: str | Path) -> list[tuple[str, ...]]:
+    """Return rows of strings that tell vanishing gradients from dead units in the ReLU networks that fail.
 
     A hidden layer whose units are all zero on the whole training half passes no signal on and no gradient back: the
     gradients of its own kernel and of those before it are exactly zero. Gradients that vanish are small, not zero.
     """
-    members = members_of(logdir)
+    found = FoundMembers(log_dir)
     rows = []
     for name in ("deep_relu", "relu_15_layers", "relu_20_layers"):
-        if name not in members:
+        if name not in found:
             continue
-        one = members[name]
-        dead = (one.activations["dead_fraction"] == 1).any(axis=2)  # (S, 2): some hidden layer wholly dead
-        zero = one.history["gradient_abs_mean"][:, -1, 0] == 0
-        failed = ~one.learned
+        members = found.load(name)
+        dead = (members.activations["dead_fraction"] == 1).any(axis=2)  # (S, 2): some hidden layer wholly dead
+        zero = members.history["gradient_abs_mean"][:, -1, 0] == 0
+        failed = ~members.learned
         alive = failed & ~dead[:, 1]
-        first = one.history["gradient_abs_mean"][:, 0]
+        first = members.history["gradient_abs_mean"][:, 0]
         first = first[~dead[:, 0] & (first[:, -1] > 0)]
         ratio = np.median(first[:, 0] / first[:, -1]) if len(first) else np.nan
-        rows.append(
-            (
-                name,
-                f"{failed.sum()} of {len(failed)}",
-                f"{(failed & dead[:, 0]).sum()}",
-                f"{(failed & dead[:, 1]).sum()}",
-                f"{(failed & zero).sum()}",
-                f"{alive.sum()}",
-                f"{ratio:.2g}",
-            )
-        )
+        counts = (failed & dead[:, 0], failed & dead[:, 1], failed & zero, alive)
+        rows.append((name, f"{failed.sum()} of {len(failed)}", *(f"{count.sum()}" for count in counts), f"{ratio:.2g}"))
     head = (
         "model",
         "seeds that fail",
@@ -98,128 +96,85 @@ def mechanism(logdir):
     return [head, *rows] if rows else []
 
 
-def write_report(logdir):
-    """Writes `LOGDIR/report.html`, one page with everything in it, and prints where."""
-    path = Path(logdir, "report.html")
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """A script in the report: its pictures, its table, or the command that makes what is missing."""
+
+    title: str
+    description: str
+    pictures: list[tuple[str, str]]
+    rows: list[dict[str, str]]
+    missing: str
+
+
+def write_report(log_dir: str | Path) -> None:
+    """Write `LOG_DIR/report.html`, one page with everything in it, and print where."""
+    path = Path(log_dir, "report.html")
     with write_whole(path, "w", encoding="utf-8") as file:
-        file.write(page(logdir))
+        file.write(page(log_dir))
     print(f"wrote {path}")
 
 
-def page(logdir):
-    """Returns the report as HTML; what is missing is named with the command that makes it."""
-    judged, missing = judge(CLAIMS, logdir)
-    parts = [
-        "<h1>Vanishing gradients on two circles</h1>",
-        f"<p>Drawn from what lies in <code>{_safe(logdir)}</code>.</p>",
-    ]
-    parts.append("<h2>Claims</h2>")
-    if judged:
-        parts += [f"<p>{INTRODUCTION}</p>", _table([one.row() for one in judged])]
-    if missing:
-        parts.append("<p>Not measured yet:</p><ul>")
-        parts += [f"<li>{claim.key}, {_safe(claim.sentence)}: <code>{_wanted(claim)}</code></li>" for claim in missing]
-        parts.append("</ul>")
-    why = mechanism(logdir)
-    if why:
-        parts += [
-            "<h3>Why deep ReLU networks fail</h3>",
-            _table([dict(zip(why[0], row, strict=True)) for row in why[1:]]),
-        ]
-    parts.append("<h2>Studies</h2>")
-    for folder, name in catalogue.sections():
-        if catalogue.experiments(folder, name):
-            parts += _study(logdir, folder, name)
-    parts.append("<h2>Single runs</h2>")
-    for folder, name in catalogue.sections():
-        if folder == "vanishing":
-            parts += _runs(logdir, folder, name)
-    return PAGE.format(body="\n".join(parts))
+def page(log_dir: str | Path) -> str:
+    """Return the report as HTML; what is missing is named with the command that makes it."""
+    judged: Judged = judge(catalogue.claims(), log_dir)
+    head, *causes = causes_of_failure(log_dir) or [()]
+    scripts = [(folder, name) for folder, name in catalogue.sections() if catalogue.script(folder, name).experiments]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("report.html.jinja").render(
+        log_dir=log_dir,
+        introduction=INTRODUCTION,
+        claims=[one.row() for one in judged.judgements],
+        missing=[(claim.key, claim.sentence, _command_for(claim)) for claim in judged.missing],
+        left_out=judged.left_out,
+        causes=[dict(zip(head, row, strict=True)) for row in causes],
+        studies=[_study(log_dir, folder, name) for folder, name in scripts],
+        runs=_runs(log_dir),
+    )
 
 
-def _study(logdir, folder, name):
-    """The HTML of one script's study."""
-    parts = [f"<h3>{name}</h3>", f"<p>{_safe(catalogue.first_line(folder, name))}</p>"]
+def _study(log_dir: str | Path, folder: str, name: str) -> Section:
+    """One script's study."""
+    description = catalogue.first_line(folder, name)
     try:
-        study = Study.load(logdir, name)
+        study = Study.load(log_dir, name)
     except (OSError, ValueError, KeyError):
-        return [*parts, f'<p class="missing">Missing: <code>python -m tutorials study {name}</code></p>']
-    parts += [_picture(path) for path in sorted(study.directory.glob("*.png"))]
+        return Section(name, description, [], [], f"python -m tutorials study {name}")
     rows = []
-    for one, members in study.trained.items():
+    for experiment, members in study.trained.items():
         low, middle, high = np.quantile(members.test_accuracy, [0.25, 0.5, 0.75])
         learned = int(members.learned.sum())
-        interval = "{:.0%} to {:.0%}".format(*wilson(learned, len(members.seeds)))
         rows.append(
             {
-                "model": study.title(one),
+                "model": study.title(experiment),
+                "epochs": str(study.configurations[experiment]["epochs"]),
                 "test accuracy, median (quartiles)": f"{middle:.3f} ({low:.3f} to {high:.3f})",
                 "seeds that learned": f"{learned} of {len(members.seeds)}",
-                "95 % interval": interval,
+                "95 % interval": "{:.0%} to {:.0%}".format(*wilson(learned, len(members.seeds))),
             }
         )
-    if not rows:
-        return parts
-    return [*parts, f"<details><summary>{len(rows)} configurations</summary>{_table(rows)}</details>"]
+    return Section(name, description, [_picture(path) for path in sorted(study.directory.glob("*.png"))], rows, "")
 
 
-def _runs(logdir, folder, name):
-    """The HTML of the newest single run of each of a script's models."""
-    module = catalogue.script(folder, name)
-    trained = getattr(module, "WATCHED", None) or catalogue.experiments(folder, name)
-    names = [one.name for one in trained] or [name]
-    parts = [f"<h3>{name}</h3>", f"<p>{_safe(catalogue.first_line(folder, name))}</p>"]
-    for one in names:
-        runs = sorted(path for path in Path(logdir, one).glob("*_seed*") if any(path.glob("*.png")))
-        if runs:
-            parts += [_picture(path) for path in sorted(runs[-1].glob("*.png"))]
-        else:
-            parts.append(f'<p class="missing">{one} is missing: <code>python -m tutorials run {name}</code></p>')
-    return parts
+def _runs(log_dir: str | Path) -> list[Section]:
+    """The newest single run of every network that `run` trained."""
+    newest: dict[str, Path] = {}
+    for path in sorted(Path(log_dir).glob("*/seed*/*.png"), key=lambda path: path.parent.stat().st_mtime):
+        newest[path.parts[-3]] = path.parent
+    sections = [
+        Section(name, "", [_picture(path) for path in sorted(directory.glob("*.png"))], [], "")
+        for name, directory in sorted(newest.items())
+    ]
+    return sections or [Section("vanishing", "", [], [], "python -m tutorials run vanishing")]
 
 
-def _picture(path):
-    data = base64.b64encode(path.read_bytes()).decode()
-    words = _safe(f"{path.parent.name}: {path.stem.replace('_', ' ')}")
-    return f'<figure><img src="data:image/png;base64,{data}" alt="{words}"><figcaption>{words}</figcaption></figure>'
-
-
-def _table(rows):
-    """Dicts of equal keys as an HTML table; verdicts are coloured."""
-    head = "".join(f"<th>{_safe(key)}</th>" for key in rows[0])
-    lines = []
-    for row in rows:
-        kind = {"holds": "yes", "does not hold": "no"}.get(row.get("verdict"), "")
-        lines.append(f'<tr class="{kind}">' + "".join(f"<td>{_safe(value)}</td>" for value in row.values()) + "</tr>")
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-
-
-def _safe(text):
-    return html.escape(str(text))
-
-
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Vanishing gradients on two circles</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
-h2 {{ margin-top: 3rem; border-bottom: 1px solid #ccc; }}
-figure {{ margin: 1rem 0; }}
-img {{ max-width: 100%; height: auto; }}
-figcaption {{ color: #666; font-size: 0.85rem; }}
-.wide {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; font-size: 0.85rem; }}
-th, td {{ text-align: left; vertical-align: top; padding: 0.3rem 0.6rem; border-bottom: 1px solid #ddd; }}
-tr.yes td:last-child {{ color: #00517d; font-weight: bold; }}
-tr.no td:last-child {{ color: #a63c00; font-weight: bold; }}
-.missing {{ color: #666; }}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
+def _picture(path: Path) -> tuple[str, str]:
+    """The data of a PNG file in base64, and a title."""
+    parts = [part for part in path.parts[-3:-1] if part != "study"]
+    return base64.b64encode(path.read_bytes()).decode(), f"{'/'.join(parts)}: {path.stem.replace('_', ' ')}"

@@ -1,6 +1,28 @@
-"""What the scripts share. Importing it is quick: TensorFlow is only loaded where it is needed."""
+"""One training: its data, fast epochs, a directory of its own, its metrics and its plots.
 
-from .command import load_tensorflow, main
-from .experiment import Experiment, Measurement, Settings, Task, mlp
+The scripts import this package first, because importing it loads TensorFlow without the notices that TensorFlow
+prints as it starts.
+"""
 
-__all__ = ["Experiment", "Measurement", "Settings", "Task", "load_tensorflow", "main", "mlp"]
+from . import quiet_start  # isort: split
+
+from .compiled_epochs import whole_epochs
+from .data import adding_problem, digits, folds, held_out, shifted, two_circles
+from .run_plots import plot_accuracy, plot_gradients, plot_samples
+from .runs import EpochMetrics, new_run
+
+__all__ = [
+    "EpochMetrics",
+    "adding_problem",
+    "digits",
+    "folds",
+    "held_out",
+    "new_run",
+    "plot_accuracy",
+    "plot_gradients",
+    "plot_samples",
+    "quiet_start",
+    "shifted",
+    "two_circles",
+    "whole_epochs",
+]

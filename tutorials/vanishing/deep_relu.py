@@ -1,26 +1,61 @@
 """Deep ReLU: the five hidden layers again, with rectified units and He-uniform weights.
 
-Question: does the depth that failed with tanh work with ReLU? The tutorial reports 0.836 and 0.840,
-better than the shallow network. The output layer keeps Keras's default initializer.
-Found with seed 1: it does, 0.836 and 0.848, and it is there within 50 epochs.
-Of 30 seeds 29 learn, to 0.826 in the median: no better than the shallow network, but sooner.
+Does the depth that failed with tanh work with ReLU? The output layer keeps Keras's default weights, Glorot uniform.
+The tutorial reports accuracies of 0.836 and 0.840, better than the shallow network.
+Found with seed 1: it does, 0.836 and 0.848, and it gets there within 50 epochs.
+Of 30 seeds 29 learn; the median test accuracy is 0.826: no better than the shallow network, but sooner.
 """
 
-from tutorials.lab import Experiment, main, mlp
+from tutorials.lab import EpochMetrics, new_run, plot_accuracy, two_circles, whole_epochs
+from tutorials.script import Result, Script
+from tutorials.studies import Experiment
+
+import keras
+from keras.initializers import HeUniform
+from keras.layers import Dense
+from tqdm.keras import TqdmCallback
+
+from callbacks import GradientMonitor, WeightNormMonitor
 
 
 def build_model():
-    return mlp(5, activation="relu", initializer="he_uniform")
+    hidden = [Dense(5, "relu", kernel_initializer=HeUniform(), name=f"dense_{i}") for i in range(1, 6)]
+    output = Dense(1, "sigmoid", name="dense_6")
+    model = keras.Sequential([keras.Input((2,)), *hidden, output])
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "binary_crossentropy", metrics=["accuracy"])
+    return model
 
 
 EXPERIMENT = Experiment("deep_relu", "ReLU, 5 hidden layers", build_model, published=(0.836, 0.840))
 
 
-def run(settings):
-    from tutorials.lab.runs import train
+def run(seed=1, epochs=500, log_dir="logs"):
+    log_dir = new_run(log_dir, "deep_relu", seed)
+    keras.utils.set_random_seed(seed)
+    (x_train, y_train), (x_test, y_test) = two_circles()
+    model = build_model()
+    whole_epochs(model, seed)  # thirty times faster; without this line it is plain Keras
+    history = model.fit(
+        x_train,
+        y_train,
+        validation_data=(x_test, y_test),
+        epochs=epochs,
+        verbose=0,
+        callbacks=[
+            GradientMonitor(log_dir),
+            WeightNormMonitor(log_dir),
+            EpochMetrics(log_dir),
+            TqdmCallback(desc="deep_relu", verbose=0),
+        ],
+    )
+    _, train_accuracy = model.evaluate(x_train, y_train, verbose=0)
+    _, test_accuracy = model.evaluate(x_test, y_test, verbose=0)
+    print(f"Train: {train_accuracy:.3f}, Test: {test_accuracy:.3f}")
+    plot_accuracy(history, EXPERIMENT.title).savefig(log_dir / "accuracy.png", dpi=120)
+    return [Result(EXPERIMENT.title, train_accuracy, test_accuracy, EXPERIMENT.published)]
 
-    return [train(EXPERIMENT, settings)]
 
+SCRIPT = Script(__doc__, run, [EXPERIMENT])
 
 if __name__ == "__main__":
-    main(run, __doc__)
+    SCRIPT.main()

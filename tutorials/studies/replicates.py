@@ -1,27 +1,26 @@
-"""What many seeds gave: the arrays, how they are kept on disk, and the figures drawn from them by counting."""
+"""The results of many seeds: the arrays, how they are kept on disk, and the statistics derived from them."""
 
 import contextlib
 import dataclasses
 import os
 import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
 LEARNED = 0.75
-"""Test accuracy from which a model counts as having learned: about three quarters of the way from a coin toss (0.5) to
+"""Test accuracy from which a model counts as having learned: about three quarters of the way from chance level (0.5) to
 the 0.84 of the tutorial's best network."""
 
-KEPT = 100_000
-"""Weights of a model that are kept, member by member."""
-
-MOST, FEW = 0.9, 0.1
-"""Shares of the seeds from which a claim `holds`, and up to which it `does not hold`."""
+MAX_STORED_WEIGHTS = 100_000
+"""Weights of a model up to which they are stored, member by member."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Replicates:
-    """What one experiment gave with many seeds. S seeds, E epochs, L kernels, A layers with an activation.
+    """The results of one experiment with many seeds. S seeds, E epochs, L kernels, A layers with an activation.
 
     Attributes:
         seeds: int array (S,).
@@ -30,55 +29,55 @@ class Replicates:
             `val_accuracy`. Of shape (S, E, L), as in the monitors' histories: `gradient_abs_mean`, the mean magnitude
             of the kernel's gradient over the epoch's steps; `weight_l1`, the L1 norm at the epoch's end;
             `weight_l1_change`, the L1 norm of the difference from the end of the epoch before. NaN in the
-            epochs that a callback spared.
-        train_accuracy, test_accuracy: (S,), of the trained model on all training points and on all test points.
-        activations: dict of arrays (S, 2, A), before and after training, on the training points (the first thousand),
+            epochs skipped by early stopping.
+        train_accuracy, test_accuracy: (S,), of the trained model on all training samples and on all test samples.
+        activations: dict of arrays (S, 2, A), before and after training, on the training samples (the first thousand),
             as in `ActivationMonitor`: `std`, `dead_fraction`, `saturated_fraction`.
         measured: dict of arrays: (S, 2, ...), before and after training, what the experiment's `measure` returned; or
             (S, ...), what a `Measurement`'s did, which has nothing else.
-        seconds: (S,), what the training took. Members train side by side, so compare, and take medians.
-        initial, trained: lists of arrays (S, ...), the model's variables before and after, in the order of
-            `model.variables`; empty where the model has more than `KEPT` weights.
+        seconds: (S,), the duration of the training. Members train side by side, so compare medians only.
+        initial, trained: lists of arrays (S, ...), the model's variables before and after training, in the order of
+            `model.variables`; empty where the model has more than `MAX_STORED_WEIGHTS` weights.
     """
 
     seeds: np.ndarray
     layers: np.ndarray = dataclasses.field(default_factory=lambda: np.array([]))
-    history: dict = dataclasses.field(default_factory=dict)
-    train_accuracy: np.ndarray | None = None
-    test_accuracy: np.ndarray | None = None
-    activations: dict = dataclasses.field(default_factory=dict)
-    measured: dict = dataclasses.field(default_factory=dict)
-    seconds: np.ndarray | None = None
-    initial: list = dataclasses.field(default_factory=list)
-    trained: list = dataclasses.field(default_factory=list)
+    history: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    train_accuracy: np.ndarray = None  # type: ignore[assignment]  # a `Measurement` has none
+    test_accuracy: np.ndarray = None  # type: ignore[assignment]
+    activations: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    measured: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    seconds: np.ndarray = None  # type: ignore[assignment]
+    initial: list[np.ndarray] = dataclasses.field(default_factory=list)
+    trained: list[np.ndarray] = dataclasses.field(default_factory=list)
 
     @property
-    def learned(self):
-        """Bool (S,): whether the trained model gets at least `LEARNED` of the test half right."""
+    def learned(self) -> np.ndarray:
+        """Bool (S,): whether the trained model's test accuracy is at least `LEARNED`."""
         return self.test_accuracy >= LEARNED
 
     @property
-    def gradients(self):
+    def gradients(self) -> np.ndarray:
         """(S, L): mean |gradient| of each kernel over all steps of the run."""
         return self.history["gradient_abs_mean"].mean(axis=1)
 
     @property
-    def epochs_to_80(self):
-        """(S,): the first epoch, counted from 1, with 80 % of the test half right; NaN where there is none."""
+    def epochs_to_80(self) -> np.ndarray:
+        """(S,): the first epoch, counted from 1, with a test accuracy of 80 %; NaN where there is none."""
         reached = self.history["val_accuracy"] >= 0.8
         return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.nan)
 
-    def select(self, seeds):
+    def select(self, seeds: Sequence[int]) -> "Replicates":
         """Returns the members with these seeds, in this order."""
         places = {seed: place for place, seed in enumerate(self.seeds.tolist())}
         rows = [places[seed] for seed in seeds]
         return Replicates(**_mapped(lambda array: array[rows], self))
 
-    def joined(self, other):
+    def joined(self, other: "Replicates") -> "Replicates":
         """Returns the members of both."""
         return Replicates(**_mapped(lambda *arrays: np.concatenate(arrays), self, other))
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Writes all arrays to an `.npz` file that is there whole or not at all."""
         arrays = {"layers": self.layers}
         for name, value in _mapped(lambda array: array, self).items():
@@ -94,8 +93,8 @@ class Replicates:
             np.savez(file, **arrays)
 
     @staticmethod
-    def readable(path):
-        """Returns whether `load` can read a file: one that is there, is whole, and is of this version's making."""
+    def readable(path: str | Path) -> bool:
+        """Returns whether `load` can read a file: it is there, whole, and was written by this version."""
         try:
             with np.load(path) as arrays:
                 return ("train_accuracy" in arrays.files) == ("test_accuracy" in arrays.files)
@@ -103,9 +102,9 @@ class Replicates:
             return False
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | Path) -> "Replicates":
         """Reads what `save` wrote."""
-        fields = {"history": {}, "activations": {}, "measured": {}, "initial": [], "trained": []}
+        fields: dict[str, Any] = {"history": {}, "activations": {}, "measured": {}, "initial": [], "trained": []}
         with np.load(path) as arrays:
             for key in arrays.files:
                 name, _, part = key.partition(".")
@@ -118,7 +117,7 @@ class Replicates:
         return cls(**fields)
 
 
-def _mapped(function, *replicates):
+def _mapped(function: Callable, *replicates: Replicates) -> dict[str, Any]:
     """Applies a function to the arrays of all members, field by field; the names of the layers stay."""
     first = replicates[0]
     mapped = {}
@@ -136,7 +135,7 @@ def _mapped(function, *replicates):
 
 
 @contextlib.contextmanager
-def write_whole(path, mode="wb", **options):
+def write_whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[IO]:
     """Opens a file for writing that takes its name when it is complete: nobody ever sees half of it.
 
     >>> with write_whole("results.csv", "w") as file:
@@ -150,17 +149,3 @@ def write_whole(path, mode="wb", **options):
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def wilson(successes, trials):
-    """Returns the 95 % confidence interval of a share: the score interval of Wilson (1927, JASA 22, 209-212).
-
-    >>> wilson(30, 30)
-    (0.886..., 1.0)
-    """
-    z = 1.959963984540054
-    share = successes / trials
-    centre = share + z * z / (2 * trials)
-    spread = z * (share * (1 - share) / trials + z * z / (4 * trials * trials)) ** 0.5
-    low, high = ((centre + sign * spread) / (1 + z * z / trials) for sign in (-1, 1))
-    return max(0.0, low), min(1.0, high)

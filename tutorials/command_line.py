@@ -1,0 +1,196 @@
+"""The command line of the scripts: their flags, the checks before anything slow, and what is printed at the end."""
+
+import argparse
+import os
+import shlex
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
+
+from tutorials import interruption
+
+if TYPE_CHECKING:
+    from .script import Result, Script
+
+SEEDS = 30
+"""Seeds that a study trains unless --seeds says otherwise."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that keeps the lines of its description and reports a mistake in one sentence."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def run_script(script: "Script", argv: Sequence[str] | None = None) -> None:
+    """Run one script from the command line with the flags in `argv`; None takes those of the process."""
+    parser = Parser(description=script.description)
+    add_flags(parser)
+    if script.takes_data:
+        add_data(parser)
+    arguments = parser.parse_args(argv)
+    check(parser, arguments)
+    until_interrupted([lambda: run(script, arguments)], arguments.log_dir, [script.name] if script.experiments else [])
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a training: epochs, seed, and where it writes."""
+    parser.add_argument("--epochs", type=_positive, metavar="N", help="epochs to train (default: the script's own)")
+    parser.add_argument("--seed", type=_natural, metavar="S", default=1, help="of weights and batches (default: 1)")
+    add_log_dir(parser)
+
+
+def add_study_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a study."""
+    parser.add_argument("--seeds", type=_positive, metavar="N", default=SEEDS, help=f"how many (default: {SEEDS})")
+    parser.add_argument("--jobs", type=_positive, metavar="N", default=1, help="processes to use (default: 1)")
+    parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a Dask cluster to train on, tcp://HOST:PORT")
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of the scripts that train on handwritten digits."""
+    parser.add_argument(
+        "--data", metavar="FILE", help="images instead of scikit-learn's digits: an .npz file like MNIST's, or mnist"
+    )
+
+
+def add_log_dir(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that says where runs go."""
+    parser.add_argument(
+        "--logdir", dest="log_dir", type=Path, metavar="DIR", default=Path("logs"), help="where runs go (default: logs)"
+    )
+
+
+def check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """End with exit code 2 and a sentence saying what is wrong with the arguments, if anything is."""
+    backend = os.environ["KERAS_BACKEND"]
+    if backend != "tensorflow":
+        parser.error(f"the tutorials need Keras on TensorFlow, but KERAS_BACKEND is {backend!r}: set it to tensorflow")
+    try:
+        arguments.log_dir.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=arguments.log_dir).close()
+    except OSError as error:
+        parser.error(f"--logdir {arguments.log_dir} cannot be written ({error.strerror}): name a folder that can")
+    if getattr(arguments, "dask", None):
+        _check_dask(parser, arguments.dask)
+    if getattr(arguments, "data", None):
+        from tutorials.lab import digits  # loads TensorFlow
+
+        try:
+            digits(arguments.data)
+        except (FileNotFoundError, ValueError) as error:
+            parser.error(f"--data {arguments.data}: {error}")
+
+
+def _check_dask(parser: argparse.ArgumentParser, address: str) -> None:
+    """Ends with a sentence unless a Dask scheduler with workers answers at the address."""
+    try:
+        from distributed import Client  # optional, and slow to import
+    except ImportError:
+        parser.error("--dask needs the package distributed: pip install distributed")
+    try:
+        place = urlsplit(address)
+        socket.create_connection((place.hostname, place.port), 10).close()  # type: ignore[arg-type]  # fails sooner
+        with Client(address, timeout=10, set_as_default=False) as client:
+            workers = client.scheduler_info()["workers"]
+    except (OSError, TypeError, ValueError):
+        parser.error(f"no Dask scheduler answers at --dask {address}: give its address as tcp://HOST:PORT")
+    if not workers:
+        parser.error(f"the scheduler at --dask {address} has no workers: start some with dask worker {address}")
+
+
+def run(script: "Script", arguments: argparse.Namespace) -> "list[Result]":
+    """Run a script with one seed, as the arguments ask; returns the accuracies of what it trained."""
+    options = {"seed": arguments.seed, "log_dir": arguments.log_dir}
+    if arguments.epochs is not None:
+        options["epochs"] = arguments.epochs
+    if script.takes_data:
+        options["data"] = getattr(arguments, "data", None)
+    return script.run(**options) or []
+
+
+def until_interrupted(
+    tasks: "Sequence[Callable[[], list[Result] | None]]", log_dir: Path, to_study: Sequence[str] = ()
+) -> None:
+    """Do one task after another; end with the table of their results and the next lines to type.
+
+    Ctrl-C ends it with exit code 130, after the table of what was finished.
+
+    Args:
+        tasks: functions that return a list of `Result`, or None.
+        log_dir: where they write.
+        to_study: names of the scripts that were run with one seed and can be studied with many.
+    """
+    results: list[Result] = []
+    interrupted = False
+    interruption.listen()
+    try:
+        for task in tasks:
+            results += task() or []
+    except KeyboardInterrupt:
+        interrupted = True
+        print(
+            "\nInterrupted: what is finished stays, and the run under way keeps its finished epochs.", file=sys.stderr
+        )
+    if results:
+        print(f"\n{table(results)}")
+    if to_study:
+        print(
+            f"\nOne seed proves little. To train {SEEDS} seeds of each configuration, and judge the course's claims by "
+            f"them:\n\n    python -m tutorials study {' '.join(to_study)}\n    python -m tutorials claims"
+        )
+    print(f"\nPlots and event files are in {log_dir}. To look at them in TensorBoard:\n")
+    print(f"    {_tensorboard()} --logdir {shlex.quote(str(log_dir))}")
+    if interrupted:
+        sys.exit(130)
+
+
+def table(results: "Sequence[Result]") -> str:
+    """Return a table of the results as text: model, published accuracies, measured accuracies."""
+    from tutorials.studies import text_table  # loads TensorFlow, as the results have already
+
+    head = ("model", "published train / test", "measured train / test")
+    rows = [
+        (one.title, _accuracies(one.published), _accuracies((one.train_accuracy, one.test_accuracy))) for one in results
+    ]
+    return text_table([head, *rows])
+
+
+def _accuracies(value: tuple[float, float] | str) -> str:
+    return value if isinstance(value, str) else "{:.3f} / {:.3f}".format(*value)
+
+
+def _tensorboard() -> str:
+    """The command as it has to be typed: with its folder, unless the shell finds this environment's own."""
+    ours = Path(sys.executable).parent / "tensorboard"
+    found = shutil.which("tensorboard")
+    if found and Path(found).absolute() == ours.absolute():
+        return "tensorboard"
+    return shlex.quote(os.path.relpath(ours)) if ours.exists() else "tensorboard"
+
+
+def _positive(text: str) -> int:
+    return _whole_number(text, 1, "1 or more")
+
+
+def _natural(text: str) -> int:
+    return _whole_number(text, 0, "0 or more")
+
+
+def _whole_number(text: str, least: int, range_in_words: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not least <= number < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {range_in_words}")
+    return number

@@ -1,3 +1,0 @@
-"""What is behind the diagnosis: which advice helps, counted."""
-
-SECTIONS = ("advice",)

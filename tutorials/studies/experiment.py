@@ -1,0 +1,57 @@
+"""What is studied: an experiment trains a model, a measurement trains none."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from tutorials.lab import two_circles
+
+import keras
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One configuration: a model and how long it is trained.
+
+    Args:
+        name: names its rows in tables and its line among the claims; letters, digits and `_`.
+        title: a few words for tables and plots.
+        build_model: function that returns a new, compiled `keras.Model` with random weights: the very function whose
+            model the script trains. One of its metrics is named `accuracy`.
+        data: function that returns pairs of arrays x and y: the training samples, the test samples, and, where the
+            epochs are not to be judged by the test samples, a third pair. The last pair is the validation data.
+        epochs: passes over the training samples.
+        batch_size: samples per step.
+        published: the tutorial's own training and test accuracy, or a phrase where it gives only a plot.
+        measure: function of a model and of what `data` returned that returns a dict of arrays: this experiment's own
+            statistics, taken of each member before and after training. None takes none.
+        build_callbacks: function that returns new Keras callbacks, where the training needs some. They are called
+            from Python after each epoch, so many seeds take longer.
+
+    >>> Experiment("deep_tanh", "tanh, 5 hidden layers", build_model)
+    """
+
+    name: str
+    title: str
+    build_model: Callable[[], keras.Model]
+    data: Callable[[], tuple] = two_circles
+    epochs: int = 500
+    batch_size: int = 32
+    published: tuple[float, float] | str = ""
+    measure: Callable[[keras.Model, tuple], dict[str, Any]] | None = None
+    build_callbacks: Callable[[], list[keras.callbacks.Callback]] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """Something of the course that is measured without training an `Experiment`, once for each seed.
+
+    Args:
+        name: names its rows in tables; letters, digits and `_`.
+        title: a few words for tables and plots.
+        measure: function of a seed that returns a dict of numbers or arrays, of the same shapes for every seed.
+    """
+
+    name: str
+    title: str
+    measure: Callable[[int], dict[str, Any]]

@@ -1,0 +1,262 @@
+"""Many seeds of one experiment: the whole training of a member, all its epochs, as one compiled call."""
+
+import os
+import queue
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tutorials.lab import whole_epochs
+from tutorials.lab.compiled_epochs import compiled_epoch, order
+from tutorials.lab.keras_loop import build_with_seed, call_with_variables
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from callbacks import GradientMonitor, WeightNormMonitor
+from callbacks.activations import ActivationProbe
+from callbacks.keras_internals import before_apply, kernels
+
+from .experiment import Experiment, Measurement
+from .replicates import MAX_STORED_WEIGHTS, Replicates
+
+THREADS = min(5, os.cpu_count() or 1)
+"""Members trained at the same time. A network this small keeps one processor busy, and Python, which builds the models
+one after another, keeps up with about five of them."""
+
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+BY_LAYER = ("gradient_abs_mean", "weight_l1", "weight_l1_change")
+HEALTH = ("std", "dead_fraction", "saturated_fraction")
+
+
+def replicate(
+    experiment: Experiment, seeds: Iterable[int], epochs: int | None = None, threads: int = THREADS
+) -> Replicates:
+    """Train an experiment once for each seed.
+
+    Member s is what the script trains with seed s: the model's own `train_step` and `test_step`, its initial weights
+    and the order of its samples drawn from s alone, whatever other seeds are asked for. But here even the loop over
+    the epochs is compiled, once for all members, and Python sees only the beginning and the end of a member. (An
+    experiment with callbacks needs Python after each epoch: it is trained by `fit`, one member at a time.)
+
+    Args:
+        experiment: an `Experiment`.
+        seeds: the seeds, an iterable of int.
+        epochs: passes over the training samples; None takes the experiment's own.
+        threads: members trained at the same time.
+
+    Returns:
+        A `Replicates`.
+
+    Raises:
+        ValueError: if there is no seed.
+
+    >>> replicate(EXPERIMENT, range(1, 31)).test_accuracy.mean()
+    """
+    seeds = list(seeds)
+    if not seeds:
+        raise ValueError("There is nothing to train: name at least one seed.")
+    trainer: _ByFit | _Compiled
+    if experiment.build_callbacks:
+        trainer, threads = _ByFit(experiment, epochs or experiment.epochs), 1  # Keras's own loop is no place for two
+    else:
+        trainer = _Compiled(experiment, epochs or experiment.epochs)
+    idle: queue.SimpleQueue = queue.SimpleQueue()
+    for _ in range(threads):
+        idle.put(trainer.variables())
+
+    def train_member(start: list[np.ndarray], seed: int) -> tuple:
+        variables = idle.get()
+        try:
+            began = time.perf_counter()
+            return *trainer.train(variables, start, seed), time.perf_counter() - began
+        finally:
+            idle.put(variables)
+
+    examine = _Examiner(experiment).examine
+    pool = ThreadPoolExecutor(threads)
+    try:
+        members = []
+        for seed in seeds:  # in this thread, because initializers draw from global state
+            model = build_with_seed(experiment.build_model, seed)
+            start = [variable.numpy() for variable in model.variables]
+            members.append((start, pool.submit(train_member, start, seed)))
+        before = [examine(start) for start, _ in members]
+        trained = [member.result() for _, member in members]
+        after = [examine(end) for end, _, _ in trained]
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C, finish the members under way and no more
+    ends, rows, seconds = zip(*trained, strict=True)
+    small = sum(array.size for array in ends[0]) <= MAX_STORED_WEIGHTS
+    starts = [start for start, _ in members]
+    examined = {name: np.stack([[one[name] for one in when] for when in (before, after)], axis=1) for name in before[0]}
+    return Replicates(
+        seeds=np.array(seeds),
+        layers=np.array(trainer.layers),
+        history=_history(np.stack(rows)),
+        train_accuracy=examined.pop("train_accuracy")[:, 1],
+        test_accuracy=examined.pop("test_accuracy")[:, 1],
+        activations={name: examined.pop(name) for name in HEALTH},
+        measured=examined,
+        seconds=np.array(seconds),
+        initial=[np.stack(values) for values in zip(*starts, strict=True)] if small else [],
+        trained=[np.stack(values) for values in zip(*ends, strict=True)] if small else [],
+    )
+
+
+def measured(measurement: Measurement, seeds: Sequence[int]) -> Replicates:
+    """Take a `Measurement` once for each seed; returns a `Replicates` that holds its values and nothing else."""
+    rows = [measurement.measure(seed) for seed in seeds]
+    return Replicates(np.array(seeds), measured={name: np.stack([row[name] for row in rows]) for name in rows[0]})
+
+
+def _history(table: np.ndarray) -> dict[str, np.ndarray]:
+    """Sorts the rows of all members, (S, E, 4 + 3 L), into the history of a `Replicates`."""
+    by_layer = np.split(table[..., len(METRICS) :], len(BY_LAYER), axis=-1)
+    history = dict(zip(METRICS, np.moveaxis(table, -1, 0), strict=False))
+    return history | dict(zip(BY_LAYER, by_layer, strict=True))
+
+
+class _Examiner:
+    """Takes the statistics of a model in any state: accuracies, activations, what the experiment measures."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._model, self._measure = build_with_seed(experiment.build_model, 0), experiment.measure
+        self._data = experiment.data()
+        self._halves = [[tf.constant(part) for part in half] for half in self._data[:2]]
+        self._accuracies = tf.function(self._accuracies_of).get_concrete_function()
+        self._probe = ActivationProbe(self._model, self._halves[0][0][:1000])
+
+    def examine(self, state: list[np.ndarray]) -> dict[str, Any]:
+        """Returns a dict of statistics of the model with these variables."""
+        for variable, value in zip(self._model.variables, state, strict=True):
+            variable.assign(value)
+        found = dict(zip(("train_accuracy", "test_accuracy"), self._accuracies().numpy(), strict=True))
+        activations = self._probe()
+        found |= {name: activations[name] for name in HEALTH}
+        return found | (self._measure(self._model, self._data) if self._measure else {})
+
+    def _accuracies_of(self) -> tf.Tensor:
+        accuracies = []
+        for half in self._halves:
+            self._model.reset_metrics()
+            accuracies.append(self._model.test_step(half)["accuracy"])
+        return tf.stack(accuracies)
+
+
+class _ByFit:
+    """Trains one member after another with `fit` and the experiment's callbacks."""
+
+    def __init__(self, experiment: Experiment, epochs: int) -> None:
+        self._experiment, self._epochs = experiment, epochs
+        self._train, *_, self._validation = experiment.data()
+        self.layers = list(kernels(build_with_seed(experiment.build_model, 0)))
+
+    def variables(self) -> None:
+        """Returns None: every member has a model of its own."""
+
+    def train(self, _: None, start: list[np.ndarray], seed: int) -> tuple[list[np.ndarray], np.ndarray]:
+        """Trains one member; returns what `_Compiled.train` returns, rows of NaN for skipped epochs."""
+        model = build_with_seed(self._experiment.build_model, seed)
+        for variable, value in zip(model.variables, start, strict=True):
+            variable.assign(value)
+        gradients, weights = GradientMonitor(sampled_steps=None), WeightNormMonitor()
+        whole_epochs(model, seed)
+        history = model.fit(
+            *self._train,
+            batch_size=self._experiment.batch_size,
+            epochs=self._epochs,
+            validation_data=self._validation,
+            verbose=0,
+            callbacks=[*self._experiment.build_callbacks(), gradients, weights],  # type: ignore[misc]
+        ).history
+        columns = [np.array(history[name])[:, None] for name in METRICS]
+        columns += [gradients.history["abs_mean"], weights.history["l1"], weights.history["l1_change"]]
+        rows = np.full((self._epochs, len(METRICS) + len(BY_LAYER) * len(self.layers)), np.nan, np.float32)
+        rows[: len(history["loss"])] = np.concatenate(columns, axis=1)
+        return [variable.numpy() for variable in model.variables], rows
+
+
+class _Compiled:
+    """Trains one member after another, or several in as many threads, with one compiled function."""
+
+    def __init__(self, experiment: Experiment, epochs: int) -> None:
+        self._model: keras.Model = build_with_seed(experiment.build_model, 0)
+        self._epochs, self._batch_size = epochs, experiment.batch_size
+        train, *_, validation = experiment.data()
+        self._train, self._validation = [[tf.constant(part) for part in half] for half in (train, validation)]
+        named = kernels(self._model)
+        self.layers, self._kernels = list(named), list(named.values())
+        optimizer = self._model.optimizer
+        optimizer.build(self._model.trainable_variables)
+        start, self._fresh = ([tf.constant(v) for v in part.variables] for part in (self._model, optimizer))
+        self._gradients = tf.Variable(tf.zeros(len(self._kernels)))
+        training = tf.function(self._train_all_epochs, jit_compile=True, autograph=False)
+        with before_apply(optimizer, self._add_gradients):
+            self._training = training.get_concrete_function(start, self._fresh, self._orders(0))
+
+    def variables(self) -> list[tf.Variable]:
+        """Returns a set of the variables that a training writes to; each thread needs its own."""
+        return [tf.Variable(variable) for variable in self._training.variables]
+
+    def train(
+        self, variables: list[tf.Variable], start: list[np.ndarray], seed: int
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Trains one member.
+
+        Args:
+            variables: a set of `variables()` that no other thread is using.
+            start: the model's variables before training, a list of arrays.
+            seed: decides the order of the samples.
+
+        Returns:
+            The model's variables after training, and an array (E, 4 + 3 L): for each epoch its metrics, then the
+            layers' mean |gradient|, L1 norms, and L1 norms of the change.
+        """
+        arguments = [*map(tf.constant, start), *self._fresh, self._orders(seed)]
+        rows, *end = call_with_variables(self._training, variables, arguments)
+        return [variable.numpy() for variable in end], rows.numpy()
+
+    def _orders(self, seed: int) -> tf.Tensor:
+        return _orders(len(self._train[0]), self._epochs, tf.constant(seed))
+
+    def _train_all_epochs(self, start: list[tf.Tensor], fresh: list[tf.Tensor], orders: tf.Tensor) -> list[tf.Tensor]:
+        """The whole training of one member, as operations of a graph."""
+        model, optimizer = self._model, self._model.optimizer
+        for variable, value in zip([*model.variables, *optimizer.variables], [*start, *fresh], strict=True):
+            variable.assign(value)
+        x, y = self._train
+        steps = -(-len(x) // self._batch_size)
+
+        def train_epoch(epoch: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            before = [tf.identity(kernel) for kernel in self._kernels]
+            self._gradients.assign(tf.zeros_like(self._gradients))
+            samples = tf.gather(x, orders[epoch]), tf.gather(y, orders[epoch])
+            logs = compiled_epoch(model, model.train_step, samples, self._batch_size, self._validation)
+            changes = [kernel - old for kernel, old in zip(self._kernels, before, strict=True)]
+            metrics = [logs[name] for name in METRICS]
+            row = tf.concat([metrics, self._gradients / steps, _l1(self._kernels), _l1(changes)], axis=0)
+            return epoch + 1, tf.tensor_scatter_nd_update(rows, [[epoch]], row[None])
+
+        rows = tf.zeros((self._epochs, len(METRICS) + len(BY_LAYER) * len(self._kernels)))
+        _, rows = tf.while_loop(lambda epoch, _: epoch < self._epochs, train_epoch, [0, rows])
+        optimizer.finalize_variable_values(model.trainable_variables)  # as `fit` does: averaged weights take effect
+        return [rows, *[tf.identity(variable) for variable in model.variables]]
+
+    def _add_gradients(self, gradients: list[tf.Tensor], variables: list[keras.Variable]) -> None:
+        """Adds one step's mean |gradient| of each kernel to the epoch's."""
+        handed = {id(variable): gradient for gradient, variable in zip(gradients, variables, strict=True)}
+        found = [tf.convert_to_tensor(handed[id(kernel)]) for kernel in self._kernels]
+        self._gradients.assign_add(tf.stack([tf.reduce_mean(tf.abs(gradient)) for gradient in found]))
+
+
+@tf.function
+def _orders(samples: int, epochs: int, seed: tf.Tensor) -> tf.Tensor:
+    """The order of the samples in every epoch, (epochs, samples)."""
+    return tf.map_fn(lambda epoch: order(samples, seed, epoch), tf.range(epochs))
+
+
+def _l1(arrays: Sequence[tf.Tensor]) -> tf.Tensor:
+    return tf.stack([tf.reduce_sum(tf.abs(array)) for array in arrays])
