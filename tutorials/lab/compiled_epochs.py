@@ -119,16 +119,17 @@ def epochs_of(train: Arrays, seed: int | None, initial_epoch: int = 0) -> tf.dat
     """Returns an endless dataset of epochs: x and y whole, shuffled by seed and epoch; None does not shuffle."""
     x, y = map(tf.constant, train)
 
+    if seed is None:
+        return tf.data.Dataset.from_tensors((x, y)).repeat()
+
     def shuffled(epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         chosen = order(len(x), seed, epoch)
         return tf.gather(x, chosen), tf.gather(y, chosen)
 
-    if seed is None:
-        return tf.data.Dataset.from_tensors((x, y)).repeat()
     return tf.data.Dataset.counter(initial_epoch, dtype=tf.int32).map(shuffled).prefetch(2)
 
 
-def order(samples: int, seed: int, epoch: tf.Tensor | int) -> tf.Tensor:
+def order(samples: int, seed: int | None, epoch: tf.Tensor | int) -> tf.Tensor:
     """Returns the order of the samples in an epoch, int32 (samples,), drawn from seed and epoch alone."""
     return tf.random.experimental.stateless_shuffle(tf.range(samples), seed=[seed, epoch])
 

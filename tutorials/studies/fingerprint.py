@@ -15,7 +15,7 @@ import sys
 import sysconfig
 import textwrap
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def _is_ours(module: str | None) -> bool:
     return file is not None and not any(Path(file).is_relative_to(path) for path in installed)
 
 
-def _read(definition: Callable | type) -> tuple[str, list[tuple[str, Any]]]:
+def _read(definition: types.FunctionType | type) -> tuple[str, list[tuple[str, Any]]]:
     """The normalized source of a function or class, and what it mentions: names and values."""
     values: list[tuple[str, Any]] = []
     if isinstance(definition, type):
@@ -137,7 +137,7 @@ def _read(definition: Callable | type) -> tuple[str, list[tuple[str, Any]]]:
         scopes: list[Any] = [vars(sys.modules[definition.__module__])]
         values += [(base.__qualname__, base) for base in definition.__bases__]
     else:
-        functions, scopes = [definition], [definition.__globals__]  # type: ignore[attr-defined]
+        functions, scopes = [definition], [definition.__globals__]
     scopes += [inspect.getclosurevars(function).nonlocals for function in functions]
     try:
         if definition.__name__ == "<lambda>":

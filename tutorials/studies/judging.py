@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,8 @@ from .study_tables import wilson
 HOLDS, DOES_NOT_HOLD = 0.9, 0.1
 """Shares of the seeds from which a claim holds, and up to which it does not hold."""
 
-Measured = tuple[np.ndarray, np.ndarray]
-"""Every seed's value, and whether the claim is true of it."""
+Measured = tuple[Any, Any]
+"""Arrays (S,): every seed's value, and whether the claim is true of it."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -90,7 +90,7 @@ class Replicates:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with write_whole(path) as file:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type]
 
     @staticmethod
     def readable(path: str | Path) -> bool:
@@ -120,7 +120,7 @@ class Replicates:
 def _mapped(function: Callable, *replicates: Replicates) -> dict[str, Any]:
     """Applies a function to the arrays of all members, field by field; the names of the layers stay."""
     first = replicates[0]
-    mapped = {}
+    mapped: dict[str, Any] = {}
     for field in dataclasses.fields(Replicates):
         values = [getattr(one, field.name) for one in replicates]
         if field.name == "layers":
