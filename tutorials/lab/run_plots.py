@@ -73,20 +73,22 @@ def plot_gradients(monitors: Mapping[str, GradientMonitor]) -> Figure:
 
 
 def plot_weight_norms(monitors: Mapping[str, WeightNormMonitor]) -> Figure:
-    """Plot each kernel's L1 norm and its change from epoch to epoch, a column per model.
+    """Plot each kernel's L1 norm, and the distance that its weights have travelled, a column per model.
+
+    The distance is the sum of the changes from epoch to epoch, each in the L1 norm.
 
     Args:
         monitors: a model's title to its `WeightNormMonitor` after `fit`.
     """
     histories = {
-        title: (monitor.layers, monitor.history["l1"], monitor.history["l1_change"])
+        title: (monitor.layers, monitor.history["l1"], monitor.history["l1_change"].cumsum(axis=0))
         for title, monitor in monitors.items()
     }
-    return draw_weight_norms(histories, "How much each layer's weights change")
+    return draw_weight_norms(histories, "How far each layer's weights travel")
 
 
 def draw_weight_norms(histories: Mapping[str, tuple[Sequence[str], np.ndarray, np.ndarray]], title: str) -> Figure:
-    """Plot L1 norms over their changes; `histories` has a column's title to layers and two arrays (epochs, layers)."""
+    """Plot L1 norms over distances; `histories` has a column's title to layers and two arrays (epochs, layers)."""
     figure = new_figure(figsize=(5.4 * len(histories), 7), layout="constrained")
     panels = figure.subplots(2, len(histories), squeeze=False, sharey="row", sharex=True)
     for (column_title, (layers, *quantities)), column in zip(histories.items(), panels.T, strict=True):
@@ -98,7 +100,7 @@ def draw_weight_norms(histories: Mapping[str, tuple[Sequence[str], np.ndarray, n
         column[0].set_title(column_title)
         column[1].set_xlabel("epoch")
     panels[0, 0].set_ylabel("L1 norm of the kernel (log scale)")
-    panels[1, 0].set_ylabel("L1 norm of its change in an epoch (log scale)")
+    panels[1, 0].set_ylabel("distance travelled, L1 (log scale)")
     panels[0, -1].legend(fontsize="small", ncols=2)
     figure.suptitle(title)
     return figure

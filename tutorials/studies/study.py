@@ -40,7 +40,7 @@ def study(
     """Train every experiment with every seed, as far as that is not done yet.
 
     Args:
-        name: names the directory, `LOG_DIR/study/NAME`; or `NAME_20_epochs`, if that is not the experiments' own length.
+        name: names the directory, `LOG_DIR/study/NAME`, or `NAME_20_epochs` if that is not the experiments' own length.
         experiments: no two of one name.
         seeds: of weights and batches.
         epochs: passes over the training samples; None takes each experiment's own.

@@ -96,15 +96,16 @@ def width_by_depth(study: Study) -> Figure:
 
 
 def weight_norms(study: Study) -> Figure:
-    """Draws each kernel's L1 norm, and its change from epoch to epoch, over the epochs: medians over the seeds."""
+    """Draws each kernel's L1 norm, and the distance that its weights have travelled: medians over the seeds."""
     histories = {
         study.title(name): (
             members.layers.tolist(),
-            *[np.median(members.history[quantity], axis=0) for quantity in ("weight_l1", "weight_l1_change")],
+            np.median(members.history["weight_l1"], axis=0),
+            np.median(members.history["weight_l1_change"].cumsum(axis=1), axis=0),
         )
         for name, members in study.members.items()
     }
-    return draw_weight_norms(histories, f"How much each layer's weights change; median of {number_of_seeds(study)}")
+    return draw_weight_norms(histories, f"How far each layer's weights travel; median of {number_of_seeds(study)}")
 
 
 def accuracy_of_seeds(study: Study) -> Figure:
