@@ -7,9 +7,32 @@
 (10, 6)
 """
 
-from .activations import ActivationMonitor
-from .diagnosis import Diagnosis
-from .gradients import GradientMonitor
-from .weights import WeightNormMonitor
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .activations import ActivationMonitor
+    from .diagnosis.callback import Diagnosis
+    from .gradients import GradientMonitor
+    from .weights import WeightNormMonitor
 
 __all__ = ["ActivationMonitor", "Diagnosis", "GradientMonitor", "WeightNormMonitor"]
+
+# The callbacks are imported when they are first asked for (PEP 562), because that loads TensorFlow, which takes
+# seconds: `python -m callbacks --help` imports this module and needs none of them.
+_MODULE_OF = {
+    "ActivationMonitor": ".activations",
+    "Diagnosis": ".diagnosis.callback",
+    "GradientMonitor": ".gradients",
+    "WeightNormMonitor": ".weights",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULE_OF[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .monitor import Monitor, kernels
+from .keras_internals import kernels
+from .monitor import Monitor
 
 
 class WeightNormMonitor(Monitor):

@@ -2,17 +2,18 @@
 
 import struct
 
+from tutorials.lab.data import two_circles
+from tutorials.lab.training import compiled_model, fit
+from tutorials.vanishing import deep_relu, deep_tanh
+
 import keras
 import numpy as np
 import pytest
 
 from callbacks import Diagnosis, GradientMonitor, WeightNormMonitor
-from callbacks.events import runs
-from callbacks.rules import diagnose
-from callbacks.summaries import SummaryWriter
-from tutorials.lab.data import two_circles
-from tutorials.lab.training import compiled_model, fit
-from tutorials.vanishing import deep_relu, deep_tanh
+from callbacks.diagnosis.rules import diagnose
+from callbacks.tensorboard.reader import runs
+from callbacks.tensorboard.writer import SummaryWriter
 
 pytestmark = pytest.mark.xdist_group("diagnosis")  # its fixtures are made once
 

@@ -13,7 +13,7 @@ import pytest
 from keras import Input, layers
 
 from callbacks import ActivationMonitor, GradientMonitor, WeightNormMonitor
-from callbacks.summaries import SummaryWriter
+from callbacks.tensorboard.writer import SummaryWriter
 
 X, Y = np.random.RandomState(0).normal(size=(32, 2)).astype("float32"), np.ones((32, 3), "float32")
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import Input, layers
 
 from callbacks import GradientMonitor, WeightNormMonitor
-from callbacks.monitor import kernels
+from callbacks.keras_internals import kernels
 
 R = np.random.RandomState(0)
 X, Y = R.normal(size=(24, 6)).astype("float32"), R.normal(size=(24, 1)).astype("float32")

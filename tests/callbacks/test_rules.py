@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from callbacks.diagnosis.rules import diagnose
 from callbacks.evidence import Evidence, Figures
-from callbacks.rules import diagnose
 
 LAYERS = ["dense_1", "dense_2", "dense_3", "dense_4"]
 EPOCHS = 20

@@ -5,13 +5,13 @@ import math
 import keras
 import numpy as np
 
-from . import report, rules
-from .activations import ActivationMonitor, activated
-from .evidence import Evidence, Figures
-from .gradients import GradientMonitor
-from .monitor import kernels
-from .summaries import SummaryWriter
-from .weights import WeightNormMonitor
+from ..activations import ActivationMonitor
+from ..evidence import Evidence, Figures
+from ..gradients import GradientMonitor
+from ..keras_internals import kernels, nonlinear_layers
+from ..tensorboard.writer import SummaryWriter
+from ..weights import WeightNormMonitor
+from . import rules, wording
 
 EVERY_EPOCH = 20
 """Epochs after each of which the rules are asked; later after every tenth more, as what is new becomes less."""
@@ -110,7 +110,7 @@ class Diagnosis(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._monitors = [self.gradients, self.weights]
-        if self.activations and activated(self.model):  # a linear model has nothing to saturate or to die
+        if self.activations and nonlinear_layers(self.model):  # a linear model has nothing to saturate or to die
             self._monitors.append(self.activations)
         for monitor in self._monitors:
             monitor.on_train_begin(logs)
@@ -157,10 +157,10 @@ class Diagnosis(keras.callbacks.Callback):
         findings = self.findings
         named = [finding.rule for finding in findings]
         if self._writer is not None and (last or named != self._told):
-            self._writer.write(epoch, texts={"diagnosis/report": report.markdown(findings, len(self._metrics))})
+            self._writer.write(epoch, texts={"diagnosis/report": wording.markdown(findings, len(self._metrics))})
         self._told = named
         if last and self.verbose:
-            print(report.plain(findings, len(self._metrics)))
+            print(wording.plain(findings, len(self._metrics)))
             if self._stopped_by:
                 print(f"Training was stopped by stop_on: {self._stopped_by}.")
 

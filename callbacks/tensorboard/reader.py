@@ -11,8 +11,8 @@ from google.protobuf.message import DecodeError
 from tensorboard.compat.proto import event_pb2
 from tensorboard.util import tensor_util
 
-from .evidence import Evidence, Figures
-from .summaries import FACTS, SCALAR
+from ..evidence import Evidence, Figures
+from .writer import FACTS, SCALAR
 
 TAG = re.compile(r"(gradient|weight|activation)_(\w+)/(.+)")
 METRIC = re.compile(r"diagnosis/(.+)")

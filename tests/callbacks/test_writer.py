@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2
 
-from callbacks.summaries import BUCKETS, SummaryWriter, histogram
+from callbacks.tensorboard.writer import BUCKETS, SummaryWriter, histogram
 
 
 def test_histogram_is_numpys():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from callbacks import GradientMonitor
-from callbacks.pictures import NONFINITE, ZERO, heatmap, png, profile
+from callbacks.plots import NONFINITE_COLOUR, ZERO_COLOUR, heatmap, png, profile
 
 VALUES = np.array([[1e-3, 1.0, 0.0], [1e-2, np.nan, 0.5], [1e-1, 2.0, np.inf]])
 EPOCHS, LAYERS = [0, 1, 2], ["first", "second", "third"]
@@ -20,7 +20,7 @@ def test_zeros_and_broken_cells_are_marked_and_explained():
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["zero", "NaN or infinite"]
     picture = (matplotlib.image.imread(io.BytesIO(png(figure)))[..., :3] * 255).round()
-    for colour, cells in ((ZERO, 1), (NONFINITE, 2)):
+    for colour, cells in ((ZERO_COLOUR, 1), (NONFINITE_COLOUR, 2)):
         pixels = (np.abs(picture - rgb(colour)) < 1.5).all(axis=-1).sum()
         assert pixels > cells * 2000
 

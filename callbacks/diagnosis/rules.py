@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from .advice import advice_for
+from .cures import advice_for
 
 PATIENCE = 3
 """Epochs, at least, in which a sign must have been seen without a break."""

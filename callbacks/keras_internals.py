@@ -1,0 +1,276 @@
+"""Every private or undocumented Keras API that the callbacks rely on, in one place.
+
+Each function says why the documented API is not enough, and what would replace it. They were tried on Keras 3.10 to
+3.15; when a new version of Keras breaks the callbacks, the place to mend is here.
+"""
+
+import contextlib
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def kernels(model: keras.Model) -> dict[str, keras.Variable]:
+    """Return the model's kernels, in model order.
+
+    A kernel is a trainable variable of rank 2 or more. It is named after its layer, or `layer/variable` where its
+    layer has several kernels; a layer inside another one is named like `encoder/dense_1`.
+
+    Needs `_flatten_layers` and `_trainable_variables`, see `_owners`.
+
+    Args:
+        model: a built `keras.Model`.
+
+    Returns:
+        A dict of name to `keras.Variable`.
+
+    Raises:
+        ValueError: if the model is not built or has no kernel.
+
+    >>> list(kernels(model))
+    ['dense_1', 'dense_2']
+    """
+    found = [variable for variable in model.trainable_variables if len(variable.shape) >= 2]
+    if not found:
+        if not model.built:
+            raise ValueError(
+                f"Model {model.name!r} is not built, so it has no kernels to watch yet: give it an Input, "
+                "call it once on a batch, or call model.build(input_shape) before fit."
+            )
+        raise ValueError(
+            f"Model {model.name!r} has no kernel to watch, that is no trainable variable of rank 2 or more: "
+            "leave at least one such layer trainable."
+        )
+    owners = _owners(model)
+    owner_of_each = [owners.get(id(variable), (None, variable.path)) for variable in found]
+    named: dict[str, keras.Variable] = {}
+    for variable, (layer, layer_name) in zip(found, owner_of_each, strict=True):
+        is_only_kernel = sum(layer is other for other, _ in owner_of_each) == 1
+        named[unused_name(layer_name if is_only_kernel else f"{layer_name}/{variable.name}", named)] = variable
+    return named
+
+
+def layer_of_each_variable(model: keras.Model) -> dict[int, keras.layers.Layer]:
+    """Return a dict of the `id` of each trainable variable to the layer that made it; needs what `_owners` needs."""
+    return {key: layer for key, (layer, _) in _owners(model).items()}
+
+
+def _owners(layer: keras.layers.Layer, path: str = "") -> dict[int, tuple[keras.layers.Layer, str]]:
+    """Return a dict of the `id` of each variable to its layer and the layer's name, like `encoder/dense_1`.
+
+    Needs `Layer._trainable_variables` and `Layer._flatten_layers`: `trainable_variables` does not tell a layer's own
+    variables from those of the layers inside it, `Model.layers` misses layers inside composite layers, and a
+    variable's `path` begins with the names of the scopes it happened to be made in. A public way from a variable to
+    its layer would replace it.
+    """
+    owners = {id(variable): (layer, path or layer.name) for variable in layer._trainable_variables}
+    for inner in layer._flatten_layers(include_self=False, recursive=False):
+        owners = _owners(inner, f"{path}/{inner.name}" if path else inner.name) | owners
+    return owners
+
+
+def unused_name(name: str, taken: Collection[str]) -> str:
+    """Return `name`, or `name_2` and so on where it is taken: Keras lets two layers bear one name."""
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate
+
+
+def activation_name(layer: keras.layers.Layer) -> str | None:
+    """Return the name of the activation that a layer was given, "linear" included; None for a layer that takes none.
+
+    Needs the attribute `activation` and the function's `__name__`: Keras documents only the argument. A method that
+    returns the activation's identifier would replace it.
+    """
+    return getattr(getattr(layer, "activation", None), "__name__", None)
+
+
+def nonlinearity(layer: keras.layers.Layer) -> str | None:
+    """Return the name of the nonlinear function that a layer applies last; None where there is none.
+
+    Needs the attribute `activation`, as `activation_name` does, and the class names of the activation layers.
+    """
+    if isinstance(layer, keras.layers.ReLU):
+        return "leaky_relu" if layer.negative_slope else "relu"
+    if type(layer).__name__ in ("LeakyReLU", "PReLU", "ELU", "Softmax"):
+        return type(layer).__name__.lower()
+    name = activation_name(layer)
+    return None if name == "linear" else name
+
+
+def nonlinear_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layers of a built model that apply a nonlinear function, in the order in which they were made.
+
+    Needs `Layer._flatten_layers`: `Model.layers` misses layers inside composite layers. A public iterator over all
+    layers would replace it. Recurrent layers, wrappers and attention are one layer each, whatever is inside them.
+    """
+    return [layer for layer in _innermost_layers(model) if nonlinearity(layer)]
+
+
+def _innermost_layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    whole = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.Wrapper, keras.layers.MultiHeadAttention)
+    inner = [] if isinstance(layer, whole) else list(layer._flatten_layers(include_self=False, recursive=False))
+    if not inner or nonlinearity(layer):
+        yield layer
+    for part in inner:
+        yield from _innermost_layers(part)
+
+
+def initializer_name(layer: keras.layers.Layer, variable: keras.Variable) -> str | None:
+    """Return the class name of the initializer of one of a layer's variables; None where the layer does not tell.
+
+    Needs the attribute `<variable>_initializer`, a convention of Keras's own layers that is not documented. The
+    initializer as an attribute of the variable would replace it.
+    """
+    initializer = getattr(layer, f"{variable.name}_initializer", None)
+    return None if initializer is None else type(initializer).__name__
+
+
+def inner_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Return the optimizer that is handed unscaled gradients: the innermost one of a `LossScaleOptimizer`.
+
+    Needs the attribute `inner_optimizer`: under mixed precision Keras wraps the optimizer without being asked, and
+    documents no way back to it.
+    """
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    return optimizer
+
+
+def distribution_strategy(model: keras.Model) -> tf.distribute.Strategy:
+    """Return the `tf.distribute.Strategy` that the model trains under; with one device, TensorFlow's default one.
+
+    Needs the attribute `distribute_strategy` of the TensorFlow trainer: the strategy in whose scope a model was
+    compiled can be asked for nowhere else.
+    """
+    return model.distribute_strategy
+
+
+@contextlib.contextmanager
+def before_apply(
+    optimizer: keras.optimizers.Optimizer, listener: Callable[[list[Any], list[keras.Variable]], None]
+) -> Iterator[None]:
+    """While open, call `listener(gradients, variables)` wherever `optimizer.apply` is called.
+
+    Replaces the method on the instance, and needs `Optimizer._trainable_variables` for the calls that do not name the
+    variables. Keras has no hook between the gradients and the optimizer; a callback method that is given the gradients,
+    or a documented list of functions that transform them, would replace it. A compiled train step sees the listener
+    only if it is traced while this is open.
+
+    Args:
+        optimizer: the optimizer that is handed the gradients.
+        listener: function of a list of gradients (tensor, `IndexedSlices` or None) and the list of their variables.
+    """
+    apply, replaced = optimizer.apply, vars(optimizer).get("apply")
+
+    def listened_apply(grads: Any, trainable_variables: Any = None) -> Any:
+        grads = list(grads)
+        variables = list(optimizer._trainable_variables if trainable_variables is None else trainable_variables)
+        listener(grads, variables)
+        return apply(grads, variables)
+
+    # Straight into the instance's dictionary: Keras tracks what is assigned in the ordinary way.
+    vars(optimizer)["apply"] = listened_apply
+    try:
+        yield
+    finally:
+        del vars(optimizer)["apply"]
+        if replaced is not None:
+            vars(optimizer)["apply"] = replaced
+
+
+@contextlib.contextmanager
+def after_call(layer: keras.layers.Layer, listener: Callable[[keras.layers.Layer, Any], None]) -> Iterator[None]:
+    """While open, call `listener(layer, output)` after each call of the layer.
+
+    Replaces the method `call` on the instance. `keras.Model(inputs, layer.output)` would be the public way, but it
+    exists for functional models only, and not for layers inside composite layers; forward hooks would replace it.
+    """
+    call, replaced = layer.call, vars(layer).get("call")
+
+    def listened_call(*args: Any, **kwargs: Any) -> Any:
+        output = call(*args, **kwargs)
+        listener(layer, output)
+        return output
+
+    vars(layer)["call"] = listened_call
+    try:
+        yield
+    finally:
+        del vars(layer)["call"]
+        if replaced is not None:
+            vars(layer)["call"] = replaced
+
+
+class TrainFunctionTap:
+    """Stands in for `model.train_function` during one `fit`, so that listeners are there while the step is traced.
+
+    Keras keeps its compiled train function from one `fit` to the next, so a recording one is compiled beside it and
+    the model's own comes back at the end. The listeners' contexts are open only while a step runs. Should `fit` end
+    with an exception, the model is restored at once if the exception passes through here; if not (another callback
+    raised it), the next call notices that its `fit` is over.
+
+    Needs `Model.train_function` and `Model.make_train_function`, which Keras describes but does not document as an
+    interface, and `Model.history`, which it replaces with each `fit`. A `train_step` that callbacks may wrap would
+    replace all three.
+    """
+
+    @classmethod
+    def of(cls, model: keras.Model) -> "TrainFunctionTap":
+        """Return the tap of the `fit` under way, made if there is none."""
+        tap = model.train_function
+        if isinstance(tap, cls):
+            if not tap._is_stale():
+                return tap
+            tap.restore()
+        return cls(model)
+
+    def __init__(self, model: keras.Model) -> None:
+        self._listeners: list[Callable[[], contextlib.AbstractContextManager]] = []
+        self._model = model
+        self._fit = getattr(model, "history", None)
+        self._own = model.train_function
+        self._recording: Callable | None = None
+        model.train_function = self
+
+    def __call__(self, iterator: Any) -> Any:
+        """Run the next steps as Keras's own train function would, with the listeners' contexts open."""
+        if self._is_stale():
+            self.restore()
+            self._model.make_train_function()
+            return self._model.train_function(iterator)
+        try:
+            with contextlib.ExitStack() as contexts:
+                for listener in self._listeners:
+                    contexts.enter_context(listener())
+                if self._recording is None:
+                    self._model.make_train_function(force=True)
+                    self._recording, self._model.train_function = self._model.train_function, self
+                return self._recording(iterator)
+        except (StopIteration, tf.errors.OutOfRangeError):  # the end of the data
+            raise
+        except BaseException:
+            self.restore()
+            raise
+
+    def add(self, listener: Callable[[], contextlib.AbstractContextManager]) -> None:
+        """Add a function that returns the context manager to open around each call of the train function."""
+        self._listeners.append(listener)
+
+    def remove(self, listener: Callable[[], contextlib.AbstractContextManager]) -> None:
+        """Remove a listener; with the last one the model gets its own train function back."""
+        self._listeners.remove(listener)
+        if not self._listeners:
+            self.restore()
+
+    def restore(self) -> None:
+        """Give the model its own train function back."""
+        if self._model.train_function is self:
+            self._model.train_function = self._own
+
+    def _is_stale(self) -> bool:
+        return getattr(self._model, "history", None) is not self._fit
