@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from tutorials import interruption
+from tutorials.backend import wrong_backend
 
 if TYPE_CHECKING:
     from .script import Result, Script
@@ -72,9 +73,8 @@ def add_log_dir(parser: argparse.ArgumentParser) -> None:
 
 def check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """End with exit code 2 and a sentence saying what is wrong with the arguments, if anything is."""
-    backend = os.environ["KERAS_BACKEND"]
-    if backend != "tensorflow":
-        parser.error(f"the tutorials need Keras on TensorFlow, but KERAS_BACKEND is {backend!r}: set it to tensorflow")
+    if sentence := wrong_backend():
+        parser.error(sentence)
     try:
         arguments.log_dir.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=arguments.log_dir).close()

@@ -4,6 +4,12 @@ import os
 import sys
 from pathlib import Path
 
+from tutorials.backend import wrong_backend
+
+if _sentence := wrong_backend():
+    sys.stderr.write(f"{_sentence}\n")
+    sys.exit(2)
+
 sys.stderr.flush()
 _stderr = os.dup(2)
 with Path(os.devnull).open("w") as _nowhere:
