@@ -1,4 +1,5 @@
-# Two commands: `make tutorial` and `make test`. Each makes the environment first if it is missing or out of date.
+# `make tutorial` trains the tutorial, `make test` tests everything, `make check` what can be tested in a minute.
+# Each makes the environment first if it is missing or out of date.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,14 +7,21 @@ BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach name,python3 python python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print(sys.executable)' 2>/dev/null)))
 
-.PHONY: tutorial test notebooks benchmark
+.PHONY: tutorial test check notebooks benchmark
 
 tutorial: $(VENV)/installed
 	@$(BIN)/python -m tutorials run vanishing
 
+check: $(VENV)/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+
 test: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadgroup
 	$(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env notebooks
 

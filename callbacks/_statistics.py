@@ -1,5 +1,6 @@
-"""The statistics of one training step's gradients and of one batch's activations: pure functions of tensors."""
+"""The statistics of one step's gradients, of one epoch's weights, of one batch's activations: pure functions."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -92,6 +93,42 @@ def _careful_statistics(gradient: tf.Tensor) -> GradientStatistics:
         clipped=tf.zeros_like(count),
         max=peak,
     )
+
+
+class WeightStatistics(NamedTuple):
+    """Statistics of n kernels at the end of an epoch: arrays of shape (n,)."""
+
+    l1_change: np.ndarray
+    """Sum of the magnitudes of what was added to the weights, over those that are finite before and after."""
+    l1: np.ndarray
+    """Sum of the magnitudes of the finite weights."""
+    update_ratio: np.ndarray
+    """`l1_change` over the `l1` before the change; NaN where that is 0."""
+    nonfinite: np.ndarray
+    """Number of weights that are NaN or infinite."""
+
+
+def weight_statistics(
+    before: Sequence[np.ndarray], after: Sequence[np.ndarray], l1_before: np.ndarray
+) -> WeightStatistics:
+    """Return the statistics of kernels that were `before`, with the norms `l1_before`, and now are `after`."""
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        change, _ = l1_norms([new - old for new, old in zip(after, before, strict=True)])
+    l1, nonfinite = l1_norms(after)
+    update_ratio = np.divide(change, l1_before, out=np.full_like(change, np.nan), where=l1_before > 0)
+    return WeightStatistics(l1_change=change, l1=l1, update_ratio=update_ratio, nonfinite=nonfinite)
+
+
+def l1_norms(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each array the sum of its finite magnitudes, NaN where there is none, and the number of the others."""
+    norms, nonfinite = np.zeros(len(arrays)), np.zeros(len(arrays))
+    for i, array in enumerate(arrays):
+        norms[i] = np.abs(array).sum()
+        if not np.isfinite(norms[i]):
+            finite = array[np.isfinite(array)]
+            norms[i] = np.abs(finite).sum() if finite.size else np.nan
+            nonfinite[i] = array.size - finite.size
+    return norms, nonfinite
 
 
 SATURATED_OUTPUT = 0.9**0.5

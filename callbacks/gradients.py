@@ -161,8 +161,9 @@ class GradientMonitor(Monitor):
         counts = {"sampled_steps": steps.sampled}
         if recorder.is_loss_scaled:
             counts["skipped_steps"] = steps.begun - steps.applied
-        wanted = recorder.sample is not None and self.wants_histograms(epoch)
-        samples = recorder.sample.read(steps.sampled) if wanted else []
+        samples: list[np.ndarray] = []
+        if recorder.sample and self.wants_histograms(epoch):
+            samples = recorder.sample.read(steps.sampled)
         handed_before = self._recorded[-1].columns if self._recorded else []
         self.record(epoch, row, samples, counts, columns=sorted({*handed_before, *handed}))
         recorder.sampler.expect(steps.applied)
@@ -197,19 +198,18 @@ class _Recorder:
         self,
         watched: Sequence[keras.Variable],
         optimizer: keras.optimizers.Optimizer,
-        sampled_steps: int | str | None,
+        sampled_steps: int | Literal["auto"] | None,
         replicas: int,
         wants_sample: bool,
     ) -> None:
         self._outer, self._inner = optimizer, inner_optimizer(optimizer)
         self._index = {id(kernel): i for i, kernel in enumerate(watched)}
         self._replicas = replicas
-        if sampled_steps == "auto":
-            elements = sum(int(np.prod(kernel.shape)) for kernel in watched)
-            sampled_steps = min(max(ELEMENTS_PER_EPOCH // elements, MIN_SAMPLED_STEPS), MAX_SAMPLED_STEPS)
+        elements = sum(int(np.prod(kernel.shape)) for kernel in watched)
+        automatic = min(max(ELEMENTS_PER_EPOCH // elements, MIN_SAMPLED_STEPS), MAX_SAMPLED_STEPS)
         self._takes_every_step = replicas > 1 or sampled_steps is None
         self.totals = EpochTotals(len(watched))
-        self.sampler = StepSampler(sampled_steps)
+        self.sampler = StepSampler(automatic if sampled_steps == "auto" else sampled_steps)
         self.sample = HistogramSample(watched) if wants_sample else None
         self.clipping = _clipping(self._inner) if replicas == 1 else None
         self.is_loss_scaled = self._inner is not self._outer
@@ -265,12 +265,12 @@ class _Recorder:
 
     def _is_clipped(self, statistics: GradientStatistics, present: list[Any], scale: float) -> tf.Tensor:
         """1 for each kernel whose gradient the optimizer is going to shorten, else 0."""
-        limit = getattr(self._inner, self.clipping)
-        if self.clipping == "global_clipnorm":
-            norm = tf.linalg.global_norm(present) / scale
-            return statistics.finite * tf.cast(norm > limit, tf.float32)
-        size = statistics.max if self.clipping == "clipvalue" else statistics.l2
-        return tf.cast(size > limit, tf.float32)
+        if self.clipping == "clipvalue":
+            return tf.cast(statistics.max > self._inner.clipvalue, tf.float32)
+        if self.clipping == "clipnorm":
+            return tf.cast(statistics.l2 > self._inner.clipnorm, tf.float32)
+        norm = tf.linalg.global_norm(present) / scale
+        return statistics.finite * tf.cast(norm > self._inner.global_clipnorm, tf.float32)
 
 
 def _clipping(optimizer: keras.optimizers.Optimizer) -> str | None:

@@ -82,6 +82,10 @@ class Monitor(keras.callbacks.Callback):
         shape = (len(rows), len(columns))
         return {name: np.array([row[name][columns] for row in rows]).reshape(shape) for name in self.quantities}
 
+    def latest(self, quantity: str) -> np.ndarray:
+        """Return a quantity of the last epoch recorded, an array of shape (layers,)."""
+        return self._recorded[-1].statistics[quantity][self._columns]
+
     @property
     def _columns(self) -> list[int]:
         """The indices of those of `_names` that are `layers`."""

@@ -80,9 +80,9 @@ def profile(lines: Mapping[int, np.ndarray], layers: Sequence[str], label: str) 
     axes = figure.add_subplot()
     colours = colormaps["viridis"](np.linspace(0, 0.9, len(lines)))
     positions = np.arange(len(layers))
-    lower_edge = {"transform": axes.get_xaxis_transform(), "linestyle": ""}
-    zero_style = {"marker": "o", "markerfacecolor": "none"}
-    nonfinite_style = {"marker": "x", "color": NONFINITE_COLOUR}
+    lower_edge: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "linestyle": ""}
+    zero_style: dict[str, Any] = {"marker": "o", "markerfacecolor": "none"}
+    nonfinite_style: dict[str, Any] = {"marker": "x", "color": NONFINITE_COLOUR}
     needs_legend = False
     for colour, (epoch, values) in zip(colours, lines.items(), strict=True):
         values = np.abs(np.asarray(values, "float64"))
@@ -125,7 +125,7 @@ def draw_heatmap(
     is_nonfinite, is_zero = ~np.isfinite(values), values == 0
     first, last = epochs[0] + 1, epochs[-1] + 1
     extent = (first - 0.5, last + 0.5, -0.5, len(layers) - 0.5)
-    options = {"aspect": "auto", "origin": "lower", "extent": extent, "interpolation": "nearest"}
+    options: dict[str, Any] = {"aspect": "auto", "origin": "lower", "extent": extent, "interpolation": "nearest"}
     marked = np.where(is_nonfinite, 0.0, np.where(is_zero, 1.0, np.nan))
     axes.imshow(marked, cmap=ListedColormap([NONFINITE_COLOUR, ZERO_COLOUR]), vmin=0, vmax=1, **options)
     shown = np.ma.masked_where(is_nonfinite | is_zero, values)

@@ -1,21 +1,24 @@
 """WeightNormMonitor: how large each kernel is and how far it moved, epoch by epoch."""
 
+import os
+
+import keras
 import numpy as np
 
+from ._statistics import l1_norms, weight_statistics
 from .keras_internals import kernels
 from .monitor import Monitor
 
 
 class WeightNormMonitor(Monitor):
-    """Records the L1 norm of every kernel at each epoch's end, and how much it changed.
+    """Records the L1 norm of every kernel at each epoch's end, and how much the kernel changed.
 
-    With a `log_dir`, TensorBoard shows a scalar `weight_<quantity>/<layer>` an epoch, every
-    `histogram_freq` epochs a histogram `<layer>/kernel_0`, and at the end an image of
-    `weight_l1_change`, layers by epochs.
+    With a `log_dir`, TensorBoard shows a scalar `weight_<quantity>/<layer>` per epoch, every `histogram_freq` epochs a
+    histogram `<layer>/kernel_0`, and at the end an image of `weight_l1_change`, layers by epochs.
 
     >>> weights = WeightNormMonitor()
     >>> model.fit(x, y, epochs=100, callbacks=[weights])
-    >>> weights.history["l1_change"].sum(axis=0)     # the way each layer went, input to output
+    >>> weights.history["l1_change"].sum(axis=0)     # the distance each layer travelled, input to output
 
     Args:
         log_dir: directory for TensorBoard's event file; `None` writes nothing.
@@ -24,10 +27,11 @@ class WeightNormMonitor(Monitor):
     Attributes:
         layers: list of str, one name for each kernel, in model order.
         epochs: list of int, the epochs recorded.
-        history: dict of float arrays of shape (epochs, layers): `l1`, the sum of the kernel's
-            magnitudes at the epoch's end; `l1_change`, the L1 norm of its difference from the previous
-            epoch's end, or from the start; `update_ratio`, `l1_change` over the `l1` before the change
-            (a kernel that was all zeros has NaN).
+        history: dict of float arrays of shape (epochs, layers). `l1`, the sum of the kernel's magnitudes at the epoch's
+            end; `l1_change`, the L1 norm of its difference from the previous epoch's end, or from the start;
+            `update_ratio`, `l1_change` over the `l1` before the change (NaN for a kernel that was all zeros);
+            `nonfinite`, the number of NaN or infinite weights at the epoch's end. These are left out of `l1`, and where
+            they are so at either end out of `l1_change`; a kernel without any finite weight has NaN there.
 
     Raises:
         ValueError: in `fit`, if the model has no trainable kernel.
@@ -38,26 +42,28 @@ class WeightNormMonitor(Monitor):
         "l1_change": "weight change, L1",
         "l1": "weight L1 norm",
         "update_ratio": "weight change / weight norm",
+        "nonfinite": "NaN or infinite weights",
     }
     PREFIX = "weight"
 
-    def on_train_begin(self, logs=None):
-        self._kernels = kernels(self.model)
-        self.begin(list(self._kernels))
+    def __init__(self, log_dir: str | os.PathLike | None = None, histogram_freq: int = 0) -> None:
+        super().__init__(log_dir, histogram_freq)
+        self._kernels: list[keras.Variable] = []
+        self._before: list[np.ndarray] = []  # the kernels at the end of the previous epoch
+        self._l1_before = np.zeros(0)
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        watched = kernels(self.model)
+        self._kernels = list(watched.values())
+        self.begin(list(watched))
         self._before = self._values()
-        self._l1 = _l1(self._before)
+        self._l1_before, _ = l1_norms(self._before)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         after = self._values()
-        change = _l1(new - old for new, old in zip(after, self._before, strict=True))
-        ratio = np.divide(change, self._l1, out=np.full_like(change, np.nan), where=self._l1 > 0)
-        self._before, self._l1 = after, _l1(after)
-        row = {"l1_change": change, "l1": self._l1, "update_ratio": ratio}
-        self.record(epoch, row, after if self.wants_histograms(epoch) else ())
+        statistics = weight_statistics(self._before, after, self._l1_before)
+        self._before, self._l1_before = after, statistics.l1
+        self.record(epoch, statistics._asdict(), after if self.wants_histograms(epoch) else ())
 
-    def _values(self):
-        return [kernel.numpy().astype("float64") for kernel in self._kernels.values()]
-
-
-def _l1(kernels):
-    return np.array([np.abs(kernel).sum() for kernel in kernels])
+    def _values(self) -> list[np.ndarray]:
+        return [kernel.numpy().astype("float64") for kernel in self._kernels]

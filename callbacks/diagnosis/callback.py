@@ -1,31 +1,35 @@
-"""Diagnosis: watches a training and says in words what is wrong with it."""
+"""Diagnosis: watches a training and says what is wrong with it."""
 
 import math
+import os
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
 
 from ..activations import ActivationMonitor
-from ..evidence import Evidence, Figures
+from ..evidence import Evidence, MonitorRecord
 from ..gradients import GradientMonitor
-from ..keras_internals import kernels, nonlinear_layers
-from ..tensorboard.writer import SummaryWriter
+from ..keras_internals import activation_name, initializer_name, kernels, layer_of_each_variable, nonlinear_layers
+from ..monitor import Monitor
+from ..tensorboard import SummaryWriter
 from ..weights import WeightNormMonitor
 from . import rules, wording
 
-EVERY_EPOCH = 20
-"""Epochs after each of which the rules are asked; later after every tenth more, as what is new becomes less."""
+FIRST_CHECKS = 20
+"""Epochs after each of which the rules are asked; then at intervals that grow by 10 %, because asking takes the longer
+the more epochs there are, and what a single epoch adds becomes less."""
 
 
 class Diagnosis(keras.callbacks.Callback):
     """Says what is wrong with a training: gradients that vanish or explode, dead or saturated units, and so on.
 
-    It runs the monitors of this package itself (do not pass them to `fit` as well) and asks its rules about
-    what they recorded: `nonfinite`, `exploding_gradient`, `vanishing_gradient`, `dead_units`, `saturated`,
-    `updates_too_large`, `weights_not_moving`, `loss_not_falling`, `loss_oscillating`, `accuracy_at_chance`. Each
-    speaks only of what lasts, and a healthy training leaves it silent. At the end it prints what it found, with
-    what cured this fault on a small network and how often. The training is the same, bit by bit, unless `stop_on`
-    ends it.
+    It runs the monitors of this package itself (do not pass them to `fit` as well) and asks its rules about what they
+    recorded: `nonfinite`, `exploding_gradient`, `vanishing_gradient`, `dead_units`, `saturated`, `updates_too_large`,
+    `weights_not_moving`, `loss_not_falling`, `loss_oscillating`, `accuracy_at_chance`. Each speaks only of what lasts,
+    and about a healthy training all are silent. When training ends it prints what it found, with what cured this fault
+    in an experiment and how often. The training is the same, bit by bit, unless `stop_on` ends it.
 
     With a `log_dir`, TensorBoard shows the findings under Text, all layers of the run in one chart under Custom
     Scalars, and what the monitors write.
@@ -40,24 +44,31 @@ class Diagnosis(keras.callbacks.Callback):
     Args:
         log_dir: directory for TensorBoard's event file; `None` writes nothing.
         histogram_freq: histograms of gradients and weights are written every so many epochs; 0 writes none.
-        probe: a batch of the model's inputs, as `ActivationMonitor` takes it; without one, saturated units
-            are not seen, and dead ones only where a whole layer is dead.
+        probe: a batch of the model's inputs, as `ActivationMonitor` takes it; without one, saturated units are not
+            seen, and dead ones only where a whole layer is dead.
         stop_on: the rule, or a list of rules, whose finding ends the training; "error" ends it at any error.
         verbose: 1 prints the diagnosis when training ends, 0 does not.
 
     Attributes:
-        findings: list of `Finding`, errors first: each has `rule`, `severity`, `layers`, `epoch`, `figures`,
+        findings: list of `Finding`, errors first: each has `rule`, `severity`, `layers`, `epoch`, `statistics`,
             `message` and `advice`.
-        evidence: `Evidence`, all figures that the rules see.
-        gradients, weights, activations: the monitors, with their `history` and `plot()`; `activations` is None
-            without a probe.
+        evidence: `Evidence`, all that the rules see.
+        gradients, weights, activations: the monitors, with their `history` and `plot()`; `activations` is None without
+            a probe.
 
     Raises:
         ValueError: if `stop_on` names no rule; in `fit`, if the model has no trainable kernel or no optimizer.
         RuntimeError: if Keras does not run on TensorFlow.
     """
 
-    def __init__(self, log_dir=None, histogram_freq=0, probe=None, stop_on=(), verbose=1):
+    def __init__(
+        self,
+        log_dir: str | os.PathLike | None = None,
+        histogram_freq: int = 0,
+        probe: Any = None,
+        stop_on: str | Iterable[str] = (),
+        verbose: int = 1,
+    ) -> None:
         super().__init__()
         self.stop_on = [stop_on] if isinstance(stop_on, str) else list(stop_on)
         unknown = [name for name in self.stop_on if name not in ("error", *rules.RULES)]
@@ -67,127 +78,119 @@ class Diagnosis(keras.callbacks.Callback):
         self.gradients = GradientMonitor(log_dir, histogram_freq)
         self.weights = WeightNormMonitor(log_dir, histogram_freq)
         self.activations = None if probe is None else ActivationMonitor(probe, log_dir)
-        self._monitors = [self.gradients, self.weights]
-        self._metrics = {}  # by epoch
-        self._facts = {}
-        self._found = (None, [])  # the epochs that were looked at, what was found in them
-        self._writer = None
+        self._monitors = keras.callbacks.CallbackList([self.gradients, self.weights])
+        self._metrics: dict[int, dict[str, float]] = {}  # by epoch
+        self._facts: dict[str, Any] = {}
+        self._findings: list[rules.Finding] = []
+        self._judged_epochs: list[int] = []  # those that `_findings` are about
+        self._written: list[str] = []  # the rules that TensorBoard was told of last
+        self._next_check = 0
+        self._stopped_by: str | None = None
+        self._writer: SummaryWriter | None = None
 
     @property
-    def evidence(self):
-        """`Evidence`: all figures that the rules see."""
-        places = {monitor: {epoch: i for i, epoch in enumerate(monitor.epochs)} for monitor in self._monitors}
-        epochs = [epoch for epoch in self._metrics if all(epoch in known for known in places.values())]
+    def evidence(self) -> Evidence:
+        """`Evidence`: all that the rules see."""
+        watching: list[Monitor] = self._monitors.callbacks
+        rows = {monitor: {epoch: row for row, epoch in enumerate(monitor.epochs)} for monitor in watching}
+        epochs = [epoch for epoch in self._metrics if all(epoch in recorded for recorded in rows.values())]
 
-        def figures(monitor):
-            if monitor not in places:
+        def record(monitor: Monitor | None) -> MonitorRecord | None:
+            if monitor not in rows:
                 return None
-            rows = [places[monitor][epoch] for epoch in epochs]
-            return Figures(list(monitor.layers), {name: array[rows] for name, array in monitor.history.items()})
+            chosen = [rows[monitor][epoch] for epoch in epochs]
+            return MonitorRecord(monitor.layers, {name: array[chosen] for name, array in monitor.history.items()})
 
         names = dict.fromkeys(name for epoch in epochs for name in self._metrics[epoch])
         metrics = {name: np.array([self._metrics[epoch].get(name, np.nan) for epoch in epochs]) for name in names}
-        watched = map(figures, (self.gradients, self.weights, self.activations))
-        return Evidence(epochs, metrics, *watched, self._facts)
+        return Evidence(
+            epochs, metrics, record(self.gradients), record(self.weights), record(self.activations), self._facts
+        )
 
     @property
-    def findings(self):
+    def findings(self) -> list[rules.Finding]:
         """List of `Finding`, errors first; empty where nothing is wrong."""
         epochs = list(self._metrics)
-        if self._found[0] != epochs:
-            self._found = (epochs, rules.diagnose(self.evidence))
-        return self._found[1]
+        if self._judged_epochs != epochs:
+            self._judged_epochs, self._findings = epochs, rules.diagnose(self.evidence)
+        return self._findings
 
-    def set_model(self, model):
-        super().set_model(model)
-        for monitor in (self.gradients, self.weights, self.activations):
-            if monitor:
-                monitor.set_model(model)
-
-    def set_params(self, params):
-        super().set_params(params)
-        self.gradients.set_params(params)
-
-    def on_train_begin(self, logs=None):
-        self._monitors = [self.gradients, self.weights]
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        watching: list[Monitor] = [self.gradients, self.weights]
         if self.activations and nonlinear_layers(self.model):  # a linear model has nothing to saturate or to die
-            self._monitors.append(self.activations)
-        for monitor in self._monitors:
-            monitor.on_train_begin(logs)
+            watching.append(self.activations)
+        self._monitors = keras.callbacks.CallbackList(watching, model=self.model, **(self.params or {}))
+        self._monitors.on_train_begin(logs)
         self._facts = facts(self.model) | {"planned_epochs": (self.params or {}).get("epochs")}
-        self._next_check, self._told, self._stopped_by = 0, [], None
+        self._next_check, self._written, self._stopped_by = 0, [], None
         if self.log_dir is not None and self._writer is None:
             self._writer = SummaryWriter.open(self.log_dir)
             self._writer.write(0, facts={"diagnosis/facts": self._facts})
 
-    def on_epoch_begin(self, epoch, logs=None):
-        for monitor in self._monitors:
-            monitor.on_epoch_begin(epoch, logs)
-        self._metrics = {done: row for done, row in self._metrics.items() if done < epoch}
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._monitors.on_epoch_begin(epoch, logs)
+        self._metrics = {recorded: row for recorded, row in self._metrics.items() if recorded < epoch}
 
-    def on_epoch_end(self, epoch, logs=None):
-        for monitor in self._monitors:
-            monitor.on_epoch_end(epoch, logs)
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self._monitors.on_epoch_end(epoch, logs)
         self._metrics[epoch] = {name: float(value) for name, value in (logs or {}).items()}
-        done = len(self._metrics)
-        broken = not math.isfinite(self._metrics[epoch].get("loss", 0.0))
-        last = epoch + 1 == self._facts["planned_epochs"]
-        if done >= self._next_check or last or (broken and not self._found[1]):
-            self._next_check = done + max(1, (done - EVERY_EPOCH) // 10)
-            self._tell(epoch)
-            reasons = [one.rule for one in self.findings if {one.rule, one.severity} & {*self.stop_on}]
+        recorded = len(self._metrics)
+        is_last = epoch + 1 == self._facts["planned_epochs"]
+        is_finite = math.isfinite(self._metrics[epoch].get("loss", 0.0)) and not self.weights.latest("nonfinite").any()
+        if recorded >= self._next_check or is_last or (not is_finite and not self._findings):
+            self._next_check = recorded + max(1, (recorded - FIRST_CHECKS) // 10)
+            if [finding.rule for finding in self.findings] != self._written:
+                self._write_report(epoch)
+            reasons = [f.rule for f in self.findings if {f.rule, f.severity} & {*self.stop_on}]
             if reasons:
                 self._stopped_by = reasons[0]
                 self.model.stop_training = True
         if self._writer is not None:
-            numbers = {f"diagnosis/{name}": value for name, value in self._metrics[epoch].items()}
-            self._writer.write(epoch, numbers | {"diagnosis/findings": len(self._found[1])})
+            metrics = {f"diagnosis/{name}": value for name, value in self._metrics[epoch].items()}
+            self._writer.write(epoch, metrics | {"diagnosis/findings": len(self._findings)})
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         if self._metrics:
-            self._tell(max(self._metrics), last=True)
+            self._write_report(max(self._metrics))
+            if self.verbose:
+                print(wording.plain(self.findings, len(self._metrics)))
+                if self._stopped_by:
+                    print(f"Training was stopped by stop_on: {self._stopped_by}.")
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-        for monitor in self._monitors:
-            monitor.on_train_end(logs)
+        self._monitors.on_train_end(logs)
 
-    def _tell(self, epoch, last=False):
-        """Writes the findings for TensorBoard if they are new, and prints them if they are the last."""
-        findings = self.findings
-        named = [finding.rule for finding in findings]
-        if self._writer is not None and (last or named != self._told):
-            self._writer.write(epoch, texts={"diagnosis/report": wording.markdown(findings, len(self._metrics))})
-        self._told = named
-        if last and self.verbose:
-            print(wording.plain(findings, len(self._metrics)))
-            if self._stopped_by:
-                print(f"Training was stopped by stop_on: {self._stopped_by}.")
+    def _write_report(self, epoch: int) -> None:
+        self._written = [finding.rule for finding in self.findings]
+        if self._writer is not None:
+            report = wording.markdown(self.findings, len(self._metrics))
+            self._writer.write(epoch, texts={"diagnosis/report": report})
 
 
-def facts(model):
-    """Returns what the rules want to know of a compiled model: the `facts` of `Evidence`, but `planned_epochs`."""
-    found = {
+def facts(model: keras.Model) -> dict[str, Any]:
+    """Return what the rules want to know of a compiled model: the `facts` of `Evidence`, but for `planned_epochs`."""
+    found: dict[str, Any] = {
         "optimizer": type(model.optimizer).__name__,
         "learning_rate": float(f"{float(model.optimizer.learning_rate):.6g}"),
         "penalty": float(sum(map(float, model.losses))),
         "kernels": {},
     }
-    owners = {id(one): layer for layer in model._flatten_layers() for one in layer._trainable_variables}
+    layer_of = layer_of_each_variable(model)
     for name, kernel in kernels(model).items():
-        layer = owners[id(kernel)]
+        layer = layer_of[id(kernel)]
         found["kernels"][name] = {
             "shape": list(kernel.shape),
-            "activation": getattr(getattr(layer, "activation", None), "__name__", None),
-            "initializer": type(getattr(layer, f"{kernel.name}_initializer", None)).__name__,
+            "activation": activation_name(layer),
+            "initializer": initializer_name(layer, kernel),
             "mean_weight": float(np.abs(kernel.numpy()).mean()),
         }
-    loss = model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", "")
-    found["cross_entropy"] = "crossentropy" in str(loss)
+    loss = str(model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", ""))
+    found["cross_entropy"] = "crossentropy" in loss
     outputs = getattr(model, "outputs", None) or []
-    last = getattr(getattr(model.layers[-1], "activation", None), "__name__", None) if model.layers else None
-    if len(outputs) == 1 and (found["cross_entropy"] or last in ("softmax", "sigmoid")):
+    last_activation = activation_name(model.layers[-1]) if model.layers else None
+    if len(outputs) == 1 and (found["cross_entropy"] or last_activation in ("softmax", "sigmoid")):
         units = outputs[0].shape[-1]
-        if units == 1 or not ("binary" in str(loss) or last == "sigmoid"):  # several sigmoids are as many labels
+        if units == 1 or not ("binary" in loss or last_activation == "sigmoid"):  # several sigmoids: as many labels
             found["classes"] = max(2, units)
     return found

@@ -1,12 +1,14 @@
 """What cured each fault, and how often: counted with 30 seeds on networks for the two circles."""
 
 import dataclasses
+from collections.abc import Collection
 
 SEEDS = 30
-HELPS = 27
+MIN_LEARNED = 27
 """Seeds of 30 that have to learn with a remedy for it to be advised."""
 
-MOST_ADVICE = 6
+MAX_ADVICE = 6
+"""Remedies that are advised against a fault, at most."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,10 +16,10 @@ class Advice:
     """A remedy that was tried alone against a fault.
 
     Attributes:
-        remedy: str.
+        remedy: what was changed.
         learned: seeds that learned with it.
         seeds: seeds tried.
-        network: str, the network it was tried on.
+        network: description of the network that it was tried on.
         without: seeds that learned without it.
     """
 
@@ -30,13 +32,21 @@ class Advice:
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """The remedies tried against one fault: the rule, the activation and words of the network, seeds that learn."""
+    """The remedies tried against one fault.
+
+    Attributes:
+        rule: the rule that finds the fault.
+        activation: the activation of the network's hidden layers.
+        network: description of the network.
+        without: seeds of 30 that learned without a remedy.
+        remedies: dict of what was changed to the seeds of 30 that learned with it.
+    """
 
     rule: str
     activation: str
     network: str
     without: int
-    remedies: dict
+    remedies: dict[str, int]
 
 
 EXPLODING = {
@@ -45,12 +55,12 @@ EXPLODING = {
     "batch normalization after each hidden layer": 30,
     "layer normalization after each hidden layer": 30,
     "gradients clipped to norm 1": 9,
-    "gradients clipped to norm 1 in all": 24,
+    "gradients clipped to a global norm of 1": 24,
     "gradients clipped to [-0.5, 0.5]": 7,
     "a learning rate a thousand times smaller": 21,
     "Adam at its default rate, 0.001": 21,
 }
-"""The network explodes, and so ends in NaN: one count for both rules."""
+"""The network explodes, and so its weights end as NaN: one count for both rules."""
 
 TRIALS = [
     Trial(
@@ -66,7 +76,7 @@ TRIALS = [
             "layer normalization after each hidden layer": 26,
             "residual connections": 29,
             "two hidden layers instead of five": 30,
-            "25 units a layer instead of 5": 0,
+            "25 units per layer instead of 5": 0,
             "Adam at its default rate, 0.001": 17,
             "Adam at 0.01": 30,
             "a learning rate ten times larger": 12,
@@ -104,7 +114,7 @@ TRIALS = [
             "batch normalization after each hidden layer": 0,
             "layer normalization after each hidden layer": 0,
             "residual connections": 0,
-            "25 units a layer instead of 5": 29,
+            "25 units per layer instead of 5": 29,
             "five hidden layers instead of twenty": 29,
             "a learning rate ten times smaller": 3,
             "Adam at its default rate, 0.001": 5,
@@ -120,7 +130,7 @@ TRIALS = [
             "ReLU with He uniform weights": 30,
             "batch normalization after each hidden layer": 0,
             "layer normalization after each hidden layer": 30,
-            "5 units a layer instead of 25": 0,
+            "5 units per layer instead of 25": 0,
             "a learning rate ten times smaller": 0,
             "Adam at 0.01": 0,
         },
@@ -192,24 +202,21 @@ TRIALS = [
         },
     ),
 ]
-"""Counted by tutorials/diagnosis/advice.py (`python -m tutorials study advice`), 500 epochs each."""
+"""Counted by `python -m tutorials study advice` in the repository, 500 epochs each."""
 
 
-def advice_for(rule, activations):
-    """Returns the remedies against a rule's fault that helped, best first, at most six.
+def advice_for(rule: str, activations: Collection[str | None]) -> list[Advice]:
+    """Return the remedies against a rule's fault that helped, best first, at most six.
 
     Args:
         rule: a key of `RULES`.
         activations: names of the activations of the layers concerned; where a rule was tried on several networks,
             one of such layers is taken.
-
-    Returns:
-        A list of `Advice`.
     """
     trials = [trial for trial in TRIALS if trial.rule == rule]
     if not trials:
         return []
-    trial = next((one for one in trials if one.activation in activations), trials[0])
-    helped = [(learned, remedy) for remedy, learned in trial.remedies.items() if learned >= HELPS]
-    helped.sort(key=lambda one: -one[0])
-    return [Advice(remedy, n, SEEDS, trial.network, trial.without) for n, remedy in helped[:MOST_ADVICE]]
+    trial = next((trial for trial in trials if trial.activation in activations), trials[0])
+    helped = [(remedy, learned) for remedy, learned in trial.remedies.items() if learned >= MIN_LEARNED]
+    helped.sort(key=lambda remedy_and_learned: -remedy_and_learned[1])
+    return [Advice(remedy, learned, SEEDS, trial.network, trial.without) for remedy, learned in helped[:MAX_ADVICE]]

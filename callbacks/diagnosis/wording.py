@@ -1,103 +1,119 @@
-"""A diagnosis in words: plain for a terminal, Markdown for TensorBoard, and what changed from one run to another."""
+"""A diagnosis as text: plain for a terminal, Markdown for TensorBoard, and what changed from one run to another."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
+from ..evidence import Evidence, MonitorRecord
+from .cures import Advice
+from .rules import Finding
 
-def plain(findings, epochs):
-    """Returns the findings as lines of text.
+LINE_WIDTH = 100
+"""Characters of a printed line, at most."""
+
+
+def plain(findings: Sequence[Finding], epochs: int) -> str:
+    """Return the findings as lines of text.
 
     Args:
-        findings: list of `Finding`.
-        epochs: how many epochs were looked at.
+        findings: what was found.
+        epochs: number of epochs recorded.
+
+    >>> print(plain(diagnosis.findings, 100))
+    Diagnosis after 100 epochs: 1 error.
+    error    vanishing_gradient: The gradient of dense_3 is 62 times smaller than that of dense_6 ...
     """
-    lines = [f"Diagnosis after {epochs} epoch{'s' * (epochs != 1)}: {_count(findings)}."]
+    lines = [f"{_heading(findings, epochs)}."]
     for finding in findings:
-        lines.append(f"{finding.severity:8} {finding.rule}: {finding.message}")
+        lines += _wrapped(f"{finding.severity:8} {finding.rule}: {finding.message}")
         if finding.advice:
-            lines.append(f"{'':8} {_advice(finding.advice)}")
+            remedies = "; ".join(f"{advice.remedy} ({advice.learned} of {advice.seeds})" for advice in finding.advice)
+            lines += _wrapped(f"{'':8} {_experiment(finding.advice[0])} {remedies}.")
     return "\n".join(lines)
 
 
-def markdown(findings, epochs):
-    """Returns the findings as Markdown, a heading and a paragraph each."""
-    lines = [f"## Diagnosis after {epochs} epoch{'s' * (epochs != 1)}: {_count(findings)}"]
+def markdown(findings: Sequence[Finding], epochs: int) -> str:
+    """Return the findings as Markdown, a heading and a paragraph each."""
+    blocks = [f"## {_heading(findings, epochs)}"]
     for finding in findings:
-        lines += [f"### {finding.severity}: {finding.rule.replace('_', ' ')}", finding.message]
+        blocks += [f"### {finding.severity}: {finding.rule.replace('_', ' ')}", finding.message]
         if finding.advice:
-            first = finding.advice[0]
-            lines.append(_where(first))
-            lines.append("\n".join(f"- {one.remedy}: {one.learned} of {one.seeds}" for one in finding.advice))
-    return "\n\n".join(lines)
+            blocks.append(_experiment(finding.advice[0]))
+            remedies = [f"- {advice.remedy}: {advice.learned} of {advice.seeds}" for advice in finding.advice]
+            blocks.append("\n".join(remedies))
+    return "\n\n".join(blocks)
 
 
-def changes(before, after, findings_before, findings_after):
-    """Returns what changed from one run to another, as lines of text.
-
-    Args:
-        before, after: `Evidence` of the two runs.
-        findings_before, findings_after: lists of `Finding`.
-    """
-    was, now = ([finding.rule for finding in findings] for findings in (findings_before, findings_after))
-    lines = [
-        f"{words:9} {', '.join(rules)}"
-        for words, rules in (
-            ("gone:", [rule for rule in was if rule not in now]),
-            ("new:", [rule for rule in now if rule not in was]),
-            ("still:", [rule for rule in now if rule in was]),
-        )
-        if rules
-    ]
+def changes(
+    before: Evidence, after: Evidence, findings_before: Sequence[Finding], findings_after: Sequence[Finding]
+) -> str:
+    """Return what changed from one run to another, as lines of text."""
+    rules_before, rules_after = ([finding.rule for finding in found] for found in (findings_before, findings_after))
+    groups = {
+        "gone:": [rule for rule in rules_before if rule not in rules_after],
+        "new:": [rule for rule in rules_after if rule not in rules_before],
+        "still:": [rule for rule in rules_after if rule in rules_before],
+    }
+    lines = [f"{label:9} {', '.join(rules)}" for label, rules in groups.items() if rules]
     lines = lines or ["Nothing was found wrong with either."]
-    for words, old, new in [*_settings(before, after), *_figures(before, after)]:
-        lines.append(f"{words}: {old} -> {new}")
+    for label, old, new in [*_settings(before, after), *_results(before, after)]:
+        lines.append(f"{label}: {old} -> {new}")
     return "\n".join(lines)
 
 
-def _settings(before, after):
-    """What was set differently: words, old, new."""
+def _settings(before: Evidence, after: Evidence) -> Iterator[tuple[str, Any, Any]]:
+    """What was set differently: label, old, new."""
     for key in ("optimizer", "learning_rate"):
         old, new = before.facts.get(key), after.facts.get(key)
         if old != new:
             yield key.replace("_", " "), old, new
-    kernels = [run.facts.get("kernels", {}) for run in (before, after)]
-    if [*kernels[0]] != [*kernels[1]]:
-        yield "kernels", len(kernels[0]), len(kernels[1])
+    kernels_before, kernels_after = (run.facts.get("kernels", {}) for run in (before, after))
+    if [*kernels_before] != [*kernels_after]:
+        yield "kernels", len(kernels_before), len(kernels_after)
         return
     for key in ("shape", "activation", "initializer"):
-        changed = {}
-        for name in kernels[0]:
-            old, new = (of_run[name].get(key) for of_run in kernels)
+        changed: dict[tuple[str, str], list[str]] = {}
+        for name in kernels_before:
+            old, new = (kernels[name].get(key) for kernels in (kernels_before, kernels_after))
             if old != new:
                 changed.setdefault((str(old), str(new)), []).append(name)
         for (old, new), names in changed.items():
             yield f"{key} of {names[0] if len(names) == 1 else f'{names[0]} and {len(names) - 1} more'}", old, new
 
 
-def _figures(before, after):
-    """What came of it: words, old, new."""
+def _results(before: Evidence, after: Evidence) -> Iterator[tuple[str, str, str]]:
+    """What came of it: label, old, new."""
     for name in before.metrics:
         if name in after.metrics:
             yield name, f"{before.metrics[name][-1]:.4g}", f"{after.metrics[name][-1]:.4g}"
     if before.gradients and after.gradients:
-        norms = [np.median(run.gradients.history["l2"], axis=0) for run in (before, after)]
-        with np.errstate(all="ignore"):
-            yield "smallest gradient norm over largest", *(f"{np.min(one) / np.max(one):.3g}" for one in norms)
+        old, new = (_smallest_norm_over_largest(record) for record in (before.gradients, after.gradients))
+        yield "smallest gradient norm over largest", f"{old:.3g}", f"{new:.3g}"
 
 
-def _count(findings):
+def _smallest_norm_over_largest(gradients: MonitorRecord) -> float:
+    norms = np.median(gradients.history["l2"], axis=0)
+    with np.errstate(all="ignore"):
+        return np.min(norms) / np.max(norms)
+
+
+def _heading(findings: Sequence[Finding], epochs: int) -> str:
+    after = f"Diagnosis after {epochs} epoch{'s' * (epochs != 1)}"
     if not findings:
-        return "nothing found wrong"
-    numbers = {one: sum(finding.severity == one for finding in findings) for one in ("error", "warning")}
-    return ", ".join(f"{number} {word}{'s' * (number > 1)}" for word, number in numbers.items() if number)
+        return f"{after}: nothing found wrong"
+    number = {severity: sum(f.severity == severity for f in findings) for severity in ("error", "warning")}
+    return f"{after}: " + ", ".join(f"{n} {severity}{'s' * (n > 1)}" for severity, n in number.items() if n)
 
 
-def _advice(advice):
-    cures = "; ".join(f"{one.remedy} ({one.learned} of {one.seeds})" for one in advice)
-    return f"{_where(advice[0])} {cures}."
-
-
-def _where(advice):
+def _experiment(advice: Advice) -> str:
     return (
         f"What cures it on two circles ({advice.network}; {advice.without} of {advice.seeds} seeds learn as it is), "
         "each alone:"
     )
+
+
+def _wrapped(text: str) -> list[str]:
+    """A finding as lines, all but the first indented by the width of its severity."""
+    return textwrap.wrap(text, LINE_WIDTH, subsequent_indent=" " * 9, break_on_hyphens=False, break_long_words=False)

@@ -1,9 +1,8 @@
-"""Event files for TensorBoard: one event an epoch, and one writer a directory.
+"""Event files for TensorBoard: one event per epoch, and one writer per directory.
 
-`tf.summary` spends about 0.25 ms on a scalar and 4 ms on a histogram. An epoch's figures built as a
-single `Event` and written as the TFRecord that an event file is made of cost a few hundredths of that.
-(TensorBoard's own `EventFileWriter` computes its checksums in Python, which for histograms is slower
-than everything else here together.)
+`tf.summary` spends about 0.25 ms on a scalar and 4 ms on a histogram. An epoch's statistics built as a single `Event`
+and written as the TFRecord that an event file is made of cost a few hundredths of that. (TensorBoard's own
+`EventFileWriter` computes its checksums in Python, which for histograms is slower than everything else here together.)
 """
 
 import contextlib
@@ -14,7 +13,9 @@ import socket
 import struct
 import time
 import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,7 +30,7 @@ from tensorboard.plugins.text import metadata as text_plugin
 BUCKETS = 30
 """Buckets of a histogram, as many as `tf.summary.histogram` makes by default."""
 
-# The Custom Scalars tab draws every layer of a run in one chart; a chart is a title and a tag pattern.
+# The Custom Scalars tab draws every layer of a run in one chart: by category a chart's title and its pattern of tags.
 CHARTS = {
     "diagnosis": {
         "loss, training and validation": "diagnosis/(val_)?loss",
@@ -45,6 +46,7 @@ CHARTS = {
         "weight L1 norm of each layer": "weight_l1/.*",
         "weight change of each layer, L1": "weight_l1_change/.*",
         "update ratio of each layer": "weight_update_ratio/.*",
+        "NaN or infinite weights of each layer": "weight_nonfinite/.*",
     },
     "activations": {
         "share of saturated activations of each layer": "activation_saturated_fraction/.*",
@@ -57,31 +59,30 @@ CHARTS = {
 class SummaryWriter:
     """Writes scalars, histograms, images and texts of one run into one event file.
 
-    Callbacks that log to the same directory share one writer, because TensorBoard may stop reading
-    the older of two event files in a directory: get it with `SummaryWriter.open`, and call `close`
-    as often as `open`.
+    Callbacks that log to the same directory share one writer, because TensorBoard may stop reading the older of two
+    event files in a directory: get it with `SummaryWriter.open`, and call `close` as often as `open`.
 
     >>> writer = SummaryWriter.open("logs/run1")
     >>> writer.write(step=0, scalars={"loss": 0.7})
     >>> writer.close()
     """
 
-    _open = {}
+    _open: dict[Path, "SummaryWriter"] = {}
     _count = itertools.count()
 
     @classmethod
-    def open(cls, log_dir):
-        """Returns the writer of `log_dir`, made if there is none; raises `OSError` if it cannot be."""
+    def open(cls, log_dir: str | os.PathLike) -> "SummaryWriter":
+        """Return the writer of `log_dir`, made if there is none; raises `OSError` if it cannot be."""
         key = Path(log_dir).resolve()
         if key not in cls._open:
             cls._open[key] = cls(key)
         cls._open[key]._users += 1
         return cls._open[key]
 
-    def __init__(self, log_dir):
+    def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir
         self._users = 0
-        self._described = set()  # tags whose metadata this file already holds
+        self._described: set[str] = set()  # tags whose metadata this file already holds
         log_dir.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{next(self._count)}"
         self._path = log_dir / name
@@ -90,30 +91,39 @@ class SummaryWriter:
         self._add(event_pb2.Event(file_version="brain.Event:2"))
         self._add(event_pb2.Event(summary=summary_pb2.Summary(value=[_layout()])))
 
-    def write(self, step, scalars=None, histograms=None, images=None, texts=None, facts=None, values=()):
-        """Writes one event and flushes it, so that a killed process loses no finished epoch.
-
-        Args:
-            step: int, the x axis of TensorBoard; an epoch, counted from 0.
-            scalars: dict, tag to number.
-            histograms: dict, tag to array of any shape; values that are not finite are left out.
-            images: dict, tag to the bytes of a PNG file.
-            texts: dict, tag to Markdown.
-            facts: dict, tag to what JSON can hold; for programs, as no tab of TensorBoard shows them.
-            values: list of `Summary.Value` that others made, such as TensorBoard's `hparams_pb`.
+    def write(
+        self,
+        step: int,
+        scalars: Mapping[str, float] | None = None,
+        histograms: Mapping[str, np.ndarray] | None = None,
+        images: Mapping[str, bytes] | None = None,
+        texts: Mapping[str, str] | None = None,
+        facts: Mapping[str, Any] | None = None,
+        values: Iterable[summary_pb2.Summary.Value] = (),
+    ) -> None:
+        """Write one event and flush it, so that a killed process loses no finished epoch.
 
         Where the file can no longer be written (the disk is full, the directory is gone) it warns, once.
+
+        Args:
+            step: the x axis of TensorBoard; an epoch, counted from 0.
+            scalars: dict of tag to number.
+            histograms: dict of tag to array of any shape; values that are not finite are left out.
+            images: dict of tag to the bytes of a PNG file.
+            texts: dict of tag to Markdown.
+            facts: dict of tag to what JSON can hold; for programs, as no tab of TensorBoard shows them.
+            values: `Summary.Value`s that others made, such as TensorBoard's `hparams_pb`.
         """
-        values = [*values, *(self._value(tag, *_scalar(x)) for tag, x in (scalars or {}).items())]
-        values += [self._value(tag, *_histogram(x)) for tag, x in (histograms or {}).items()]
-        values += [self._value(tag, *_image(x)) for tag, x in (images or {}).items()]
-        values += [self._value(tag, TEXT, _string(x)) for tag, x in (texts or {}).items()]
-        values += [self._value(tag, FACTS, _string(json.dumps(x))) for tag, x in (facts or {}).items()]
+        values = [*values, *(self._value(tag, *_scalar(number)) for tag, number in (scalars or {}).items())]
+        values += [self._value(tag, *_histogram(array)) for tag, array in (histograms or {}).items()]
+        values += [self._value(tag, *_image(image)) for tag, image in (images or {}).items()]
+        values += [self._value(tag, TEXT, _string(text)) for tag, text in (texts or {}).items()]
+        values += [self._value(tag, FACTS, _string(json.dumps(fact))) for tag, fact in (facts or {}).items()]
         if self._failed:
             return
         try:
             self._add(event_pb2.Event(step=step, summary=summary_pb2.Summary(value=values)))
-            self._path.stat()  # a file deleted while it is open takes what is written without a word
+            self._path.stat()  # writing to an open file that was deleted raises nothing
         except (OSError, tf.errors.OpError) as error:
             self._failed = True
             warnings.warn(
@@ -122,22 +132,24 @@ class SummaryWriter:
                 stacklevel=2,
             )
 
-    def close(self):
-        """Closes the file when the last callback that opened it is done."""
+    def close(self) -> None:
+        """Close the file when the last callback that opened it is done."""
         self._users -= 1
         if self._users == 0:
             del self._open[self._log_dir]
             with contextlib.suppress(OSError, tf.errors.OpError):  # every event was flushed, or warned about
                 self._file.close()
 
-    def _value(self, tag, metadata, tensor):
+    def _value(
+        self, tag: str, metadata: summary_pb2.SummaryMetadata, tensor: tensor_pb2.TensorProto
+    ) -> summary_pb2.Summary.Value:
         value = summary_pb2.Summary.Value(tag=tag, tensor=tensor)
         if tag not in self._described:  # TensorBoard reads it from a tag's first value
             self._described.add(tag)
             value.metadata.CopyFrom(metadata)
         return value
 
-    def _add(self, event):
+    def _add(self, event: event_pb2.Event) -> None:
         event.wall_time = time.time()
         self._file.write(event.SerializeToString())
         self._file.flush()
@@ -150,22 +162,22 @@ TEXT = text_plugin.create_summary_metadata("", "")
 FACTS = summary_pb2.SummaryMetadata(plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="diagnosis"))
 
 
-def _scalar(number):
+def _scalar(number: float) -> tuple[summary_pb2.SummaryMetadata, tensor_pb2.TensorProto]:
     return SCALAR, tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[number])
 
 
-def _histogram(values):
+def _histogram(values: np.ndarray) -> tuple[summary_pb2.SummaryMetadata, tensor_pb2.TensorProto]:
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_DOUBLE, tensor_content=histogram(values).tobytes())
     for size in (BUCKETS, 3):
         tensor.tensor_shape.dim.add(size=size)
     return HISTOGRAM, tensor
 
 
-def histogram(values):
-    """Returns `values` as TensorBoard's histogram tensor: (30, 3) of left edge, right edge, count.
+def histogram(values: np.ndarray) -> np.ndarray:
+    """Return `values` as TensorBoard's histogram tensor: (30, 3) of left edge, right edge, count.
 
-    Equal buckets between the smallest and the largest finite value; where all are the same, that
-    value is both edges of every bucket and the last one counts them, as `tf.summary.histogram` has it.
+    The buckets are equal, from the smallest to the largest finite value; where all values are the same, that value is
+    both edges of every bucket and the last bucket counts them, as `tf.summary.histogram` has it.
     """
     values = np.asarray(values, "float64").ravel()
     values = values[np.isfinite(values)]
@@ -184,7 +196,7 @@ def histogram(values):
     return table
 
 
-def _image(png):
+def _image(png: bytes) -> tuple[summary_pb2.SummaryMetadata, tensor_pb2.TensorProto]:
     width, height = struct.unpack(">II", png[16:24])  # a PNG's header comes first (RFC 2083, 3.2)
     sizes = [str(width).encode(), str(height).encode()]
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[*sizes, png])
@@ -192,13 +204,13 @@ def _image(png):
     return IMAGE, tensor
 
 
-def _string(text):
+def _string(text: str) -> tensor_pb2.TensorProto:
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[text.encode()])
     tensor.tensor_shape.dim.add(size=1)
     return tensor
 
 
-def _layout():
+def _layout() -> summary_pb2.Summary.Value:
     layout = layout_pb2.Layout()
     for category, charts in CHARTS.items():
         group = layout.category.add(title=category)

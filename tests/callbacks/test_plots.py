@@ -16,7 +16,7 @@ def rgb(colour):
 
 
 def test_zeros_and_broken_cells_are_marked_and_explained():
-    figure = heatmap(VALUES, LAYERS, EPOCHS, "title", "words")
+    figure = heatmap(VALUES, LAYERS, EPOCHS, "title", "label")
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["zero", "NaN or infinite"]
     picture = (matplotlib.image.imread(io.BytesIO(png(figure)))[..., :3] * 255).round()
@@ -43,19 +43,20 @@ def test_layer_names_do_not_overlap(count):
 
 
 @pytest.mark.parametrize("values", [np.zeros((2, 3)), np.full((2, 3), np.nan), np.full((2, 3), 1e-30)])
-def test_pictures_of_nothing(values):
+def test_plots_of_nothing(values):
     assert png(heatmap(values, LAYERS, [0, 1], "", ""))
     assert png(profile({0: values[0], 1: values[1]}, LAYERS, ""))
 
 
 def test_profile_has_a_line_for_each_epoch():
     monitor = GradientMonitor()
-    monitor.layers, monitor.epochs = LAYERS, list(range(11))
+    monitor.begin(LAYERS)
     row = dict.fromkeys(monitor.QUANTITIES, np.ones(3))
-    monitor._rows = [row | {"abs_mean": np.full(3, epoch + 1.0)} for epoch in range(11)]
-    words = lambda figure: [text.get_text() for text in figure.axes[0].get_legend().get_texts()]  # noqa: E731
-    assert words(monitor.plot_profile()) == ["epoch 0", "epoch 2", "epoch 5", "epoch 8", "epoch 10"]
-    assert words(monitor.plot_profile("l2", epochs=[3, 7])) == ["epoch 3", "epoch 7"]
+    for epoch in range(11):
+        monitor.record(epoch, row | {"abs_mean": np.full(3, epoch + 1.0)})
+    labels = lambda figure: [text.get_text() for text in figure.axes[0].get_legend().get_texts()]  # noqa: E731
+    assert labels(monitor.plot_profile()) == ["epoch 1", "epoch 3", "epoch 6", "epoch 9", "epoch 11"]
+    assert labels(monitor.plot_profile("l2", epochs=[3, 7])) == ["epoch 4", "epoch 8"]
     line = monitor.plot_profile(epochs=[4]).axes[0].lines[0]
     assert line.get_ydata().tolist() == [5, 5, 5]
     with pytest.raises(ValueError, match="recorded, 0 to 10, not"):

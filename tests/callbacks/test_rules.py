@@ -1,4 +1,4 @@
-"""Each rule on figures made by hand: where it speaks, and next to it where it must not."""
+"""Each rule on statistics made by hand: where it speaks, and next to it where it must not."""
 
 import json
 
@@ -16,8 +16,8 @@ def training(activation="tanh", loss=None, accuracy=None, probe=True, **changed)
     """The evidence of a healthy training of 20 epochs, but for what is changed, arrays that broadcast to (20, 4)."""
     ones = np.ones((EPOCHS, 4))
 
-    def figures(**usual):
-        return Figures(LAYERS, {name: ones * changed.get(name, value) for name, value in usual.items()})
+    def record(**usual):
+        return MonitorRecord(LAYERS, {name: ones * changed.get(name, value) for name, value in usual.items()})
 
     metrics = {"loss": np.linspace(0.69, 0.2, EPOCHS) if loss is None else np.asarray(loss, float)}
     metrics["accuracy"] = np.linspace(0.5, 0.95, EPOCHS) if accuracy is None else np.asarray(accuracy, float)
@@ -25,15 +25,15 @@ def training(activation="tanh", loss=None, accuracy=None, probe=True, **changed)
     return Evidence(
         list(range(EPOCHS)),
         metrics,
-        figures(abs_mean=0.05, l2=0.3, zero_fraction=0.0, nonfinite=0.0),
-        figures(l1=10.0, l1_change=0.1, update_ratio=0.01),
-        figures(saturated_fraction=0.1, dead_fraction=np.nan) if probe else None,
+        record(abs_mean=0.05, l2=0.3, zero_fraction=0.0, nonfinite=0.0),
+        record(l1=10.0, l1_change=0.1, update_ratio=0.01, nonfinite=0.0),
+        record(saturated_fraction=0.1, dead_fraction=np.nan) if probe else None,
         {"classes": 2, "cross_entropy": True, "planned_epochs": EPOCHS, "kernels": kernels},
     )
 
 
 FLAT = np.full(EPOCHS, 0.6930)
-GUESSING = np.full(EPOCHS, 0.5) + 0.01 * (-1.0) ** np.arange(EPOCHS)
+CHANCE_LEVEL = np.full(EPOCHS, 0.5) + 0.01 * (-1.0) ** np.arange(EPOCHS)
 
 
 def rules(evidence):
@@ -51,7 +51,7 @@ def test_vanishing_gradient_in_the_middle_of_the_network():
     assert finding.severity == "error"
     assert finding.layers == ["dense_2", "dense_3"]
     assert finding.epoch == 0
-    assert finding.figures["norm_smallest_over_largest"] == pytest.approx(1 / 300)
+    assert finding.statistics["norm_smallest_over_largest"] == pytest.approx(1 / 300)
     assert "dense_3 is 300 times smaller than that of dense_1 (mean |gradient| 0.0001 against 0.05)" in finding.message
 
 
@@ -84,7 +84,7 @@ def test_dead_and_saturated_layers_are_errors_only_where_nothing_is_learned():
         (learns,) = diagnose(training(**sign))
         assert learns.severity == "warning"
         assert learns.layers == ["dense_2"]
-        assert diagnose(training(**sign, loss=FLAT, accuracy=GUESSING))[0].severity == "error"
+        assert diagnose(training(**sign, loss=FLAT, accuracy=CHANCE_LEVEL))[0].severity == "error"
     assert rules(training(dead_fraction=0.8, saturated_fraction=0.85)) == []
 
 
@@ -103,7 +103,7 @@ def test_nonfinite_speaks_at_once_and_names_the_layers():
     (finding,) = diagnose(evidence)
     assert finding.rule == "nonfinite"
     assert finding.layers == ["dense_2"]
-    assert json.loads(json.dumps(finding.as_dict(), allow_nan=False))["figures"]["loss"] is None
+    assert json.loads(json.dumps(finding.as_dict(), allow_nan=False))["statistics"]["loss"] is None
 
 
 def test_a_network_full_of_nan_is_not_said_to_vanish_or_to_stand_still():
@@ -115,7 +115,7 @@ def test_a_network_full_of_nan_is_not_said_to_vanish_or_to_stand_still():
 
 
 def test_weights_that_do_not_move():
-    found = diagnose(training(update_ratio=1e-7, loss=FLAT, accuracy=GUESSING))
+    found = diagnose(training(update_ratio=1e-7, loss=FLAT, accuracy=CHANCE_LEVEL))
     assert [finding.rule for finding in found] == ["weights_not_moving", "loss_not_falling", "accuracy_at_chance"]
     assert "weights_not_moving" in rules(training(update_ratio=np.nan, l1=0.0, loss=FLAT))
     assert rules(training(update_ratio=1e-7)) == []  # a rate that decayed to nothing after the network had learned
@@ -125,14 +125,14 @@ def test_weights_that_do_not_move():
 def test_updates_too_large():
     leap = np.full((EPOCHS, 4), 0.01)
     leap[1] = 30
-    found = diagnose(training(update_ratio=leap, loss=FLAT, accuracy=GUESSING))
+    found = diagnose(training(update_ratio=leap, loss=FLAT, accuracy=CHANCE_LEVEL))
     assert found[0].rule == "updates_too_large"
     assert found[0].epoch == 1
     assert rules(training(update_ratio=leap)) == []
 
 
 def test_a_symptom_comes_without_advice_of_its_own_where_its_cause_is_found():
-    cause, *symptoms = diagnose(training(l2=[0.001, 0.3, 0.3, 0.3], loss=FLAT, accuracy=GUESSING))
+    cause, *symptoms = diagnose(training(l2=[0.001, 0.3, 0.3, 0.3], loss=FLAT, accuracy=CHANCE_LEVEL))
     assert cause.rule == "vanishing_gradient"
     assert cause.advice
     assert [finding.advice for finding in symptoms] == [[], []]
@@ -155,7 +155,7 @@ def test_loss_oscillating():
 
 
 def test_accuracy_at_chance_and_the_same_answer_to_everything():
-    (finding,) = diagnose(training(accuracy=GUESSING))
+    (finding,) = diagnose(training(accuracy=CHANCE_LEVEL))
     assert finding.rule == "accuracy_at_chance"
     assert "same in every epoch" not in finding.message
     (constant,) = diagnose(training(accuracy=np.full(EPOCHS, 0.496)))
