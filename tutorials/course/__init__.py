@@ -2,7 +2,7 @@
 
 SECTIONS = (
     "backpropagation",
-    "activations",
+    "activation_functions",
     "remedies",
     "recurrent",
     "averages",
@@ -12,4 +12,5 @@ SECTIONS = (
     "weight_decay",
     "regularization",
     "model_selection",
+    "advice",
 )

@@ -11,13 +11,13 @@ class DeepSupervision(keras.Model):
     After Lee et al. 2015 (Deeply-supervised nets, AISTATS, 562-570). The model returns the network's own output.
 
     Args:
-        network: a `Sequential` of dense layers that ends in a sigmoid unit.
+        network: a model of dense layers, one after another, that ends in a sigmoid unit.
         weight: of each added loss.
     """
 
     def __init__(self, network, weight=0.3):
         super().__init__(network.inputs[0], network.outputs[0])
-        self.hidden, self.heads, self.weight = network.layers[:-2], heads(network), weight
+        self.hidden, self.heads, self.weight = dense_layers(network)[:-2], heads(network), weight
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
@@ -34,13 +34,15 @@ class GreedyPretraining(keras.Model):
     layer learns with an output unit of its own, on what the layers before it put out; these stay as they are.
 
     Args:
-        network: a `Sequential` of dense layers that ends in a sigmoid unit.
-        steps: optimizer steps that each layer gets.
+        network: a model of dense layers, one after another, that ends in a sigmoid unit.
+        steps: optimizer steps of the pre-training, shared equally among the hidden layers.
     """
 
     def __init__(self, network, steps):
         super().__init__(network.inputs[0], network.outputs[0])
-        self.hidden, self.heads, self.steps = network.layers[:-1], [*heads(network), network.layers[-1]], steps
+        *self.hidden, output = dense_layers(network)
+        self.heads = [*heads(network), output]
+        self.steps_per_layer = steps // len(self.hidden)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         together = super().compute_loss(x, y, y_pred, sample_weight, training)
@@ -50,18 +52,25 @@ class GreedyPretraining(keras.Model):
         for layer, head in zip(self.hidden, self.heads, strict=True):
             x = layer(ops.stop_gradient(x))
             alone.append(cross_entropy(y, head(x)))
-        turn = ops.cast(self.optimizer.iterations // self.steps, "int32")
+        turn = ops.cast(self.optimizer.iterations // self.steps_per_layer, "int32")
         return ops.take(ops.stack([*alone, together]), ops.minimum(turn, len(alone)))
 
 
+def dense_layers(network):
+    """Return the dense layers of a model, input to output."""
+    return [layer for layer in network.layers if isinstance(layer, Dense)]
+
+
 def heads(network):
-    """Returns a new sigmoid unit for every hidden layer but the last."""
-    made = [Dense(1, "sigmoid", name=f"head_{number}") for number in range(1, len(network.layers) - 1)]
-    for head, layer in zip(made, network.layers, strict=False):
+    """Return a new sigmoid unit for every hidden layer but the last."""
+    made = []
+    for number, layer in enumerate(dense_layers(network)[:-2], 1):
+        head = Dense(1, "sigmoid", name=f"head_{number}")
         head.build(layer.output.shape)
+        made.append(head)
     return made
 
 
 def cross_entropy(y, prediction):
-    """Returns the mean binary cross-entropy."""
+    """Return the mean binary cross-entropy."""
     return ops.mean(keras.losses.binary_crossentropy(ops.reshape(y, ops.shape(prediction)), prediction))
