@@ -71,6 +71,15 @@ def losses_and_metrics(model: keras.Model) -> list[Any]:
     return [model.loss, *keras.tree.flatten(given)]
 
 
+def decays(optimizer: keras.optimizers.Optimizer, variable: keras.Variable) -> bool:
+    """Returns whether the optimizer's weight decay, if it has one, applies to a variable.
+
+    Private: `_use_weight_decay`; the optimizer's configuration leaves out what `exclude_from_weight_decay` was told.
+    Wait for: a configuration that says it.
+    """
+    return optimizer._use_weight_decay(variable)
+
+
 def call_with_variables(
     function: tf.types.experimental.ConcreteFunction, variables: Sequence[tf.Variable], arguments: Sequence[tf.Tensor]
 ) -> list[tf.Tensor]:

@@ -2,15 +2,17 @@
 
 import os
 import queue
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from tutorials.lab import whole_epochs
 from tutorials.lab.compiled_epochs import compiled_epoch, order
 from tutorials.lab.keras_loop import build_with_seed, call_with_variables
 
+import joblib
 import keras
 import numpy as np
 import tensorflow as tf
@@ -19,6 +21,7 @@ from callbacks import GradientMonitor, WeightNormMonitor
 from callbacks.activations import ActivationProbe
 from callbacks.keras_internals import before_apply, kernels
 
+from .computation import computation, digest, without_initial_values
 from .experiment import Experiment, Measurement
 from .replicates import MAX_STORED_WEIGHTS, Replicates
 
@@ -30,6 +33,9 @@ METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 BY_LAYER = ("gradient_abs_mean", "weight_l1", "weight_l1_change")
 HEALTH = ("std", "dead_fraction", "saturated_fraction")
 
+COMPILED_AT_MOST = 32
+"""Compiled functions that are kept for experiments to come."""
+
 
 def replicate(
     experiment: Experiment, seeds: Iterable[int], epochs: int | None = None, threads: int = THREADS
@@ -38,8 +44,9 @@ def replicate(
 
     Member s is what the script trains with seed s: the model's own `train_step` and `test_step`, its initial weights
     and the order of its samples drawn from s alone, whatever other seeds are asked for. But here even the loop over
-    the epochs is compiled, once for all members, and Python sees only the beginning and the end of a member. (An
-    experiment with callbacks needs Python after each epoch: it is trained by `fit`, one member at a time.)
+    the epochs is compiled, and Python sees only the beginning and the end of a member. One compiled function serves all
+    members, and all experiments that differ in nothing but initial weights, learning rate or the values of the data.
+    (An experiment with callbacks needs Python after each epoch: it is trained by `fit`, one member at a time.)
 
     Args:
         experiment: an `Experiment`.
@@ -123,26 +130,40 @@ class _Examiner:
     """Takes the statistics of a model in any state: accuracies, activations, what the experiment measures."""
 
     def __init__(self, experiment: Experiment) -> None:
-        self._model, self._measure = build_with_seed(experiment.build_model, 0), experiment.measure
-        self._data = experiment.data()
-        self._halves = [[tf.constant(part) for part in half] for half in self._data[:2]]
-        self._accuracies = tf.function(self._accuracies_of).get_concrete_function()
-        self._probe = ActivationProbe(self._model, self._halves[0][0][:1000])
+        self._measure, self._data = experiment.measure, experiment.data()
+        model = build_with_seed(experiment.build_model, 0)
+        key = digest([without_initial_values(computation(model)), joblib.hash(self._data)])
+        self._statistics = _shared(_examiners, key, lambda: _Statistics(model, self._data))
 
     def examine(self, state: list[np.ndarray]) -> dict[str, Any]:
         """Returns a dict of statistics of the model with these variables."""
-        for variable, value in zip(self._model.variables, state, strict=True):
+        with self._statistics.in_use:
+            found = self._statistics.of(state)
+            return found | (self._measure(self._statistics.model, self._data) if self._measure else {})
+
+
+class _Statistics:
+    """Accuracies and activations of a model in any state, compiled; `in_use` is held while the model has that state."""
+
+    def __init__(self, model: keras.Model, data: tuple) -> None:
+        self.model, self.in_use = model, threading.Lock()
+        self._halves = [[tf.constant(part) for part in half] for half in data[:2]]
+        self._accuracies = tf.function(self._accuracies_of).get_concrete_function()
+        self._probe = ActivationProbe(model, self._halves[0][0][:1000])
+
+    def of(self, state: list[np.ndarray]) -> dict[str, Any]:
+        """Returns the statistics of the model with these variables, which it keeps."""
+        for variable, value in zip(self.model.variables, state, strict=True):
             variable.assign(value)
         found = dict(zip(("train_accuracy", "test_accuracy"), self._accuracies().numpy(), strict=True))
         activations = self._probe()
-        found |= {name: activations[name] for name in HEALTH}
-        return found | (self._measure(self._model, self._data) if self._measure else {})
+        return found | {name: activations[name] for name in HEALTH}
 
     def _accuracies_of(self) -> tf.Tensor:
         accuracies = []
         for half in self._halves:
-            self._model.reset_metrics()
-            accuracies.append(self._model.test_step(half)["accuracy"])
+            self.model.reset_metrics()
+            accuracies.append(self.model.test_step(half)["accuracy"])
         return tf.stack(accuracies)
 
 
@@ -183,23 +204,21 @@ class _Compiled:
     """Trains one member after another, or several in as many threads, with one compiled function."""
 
     def __init__(self, experiment: Experiment, epochs: int) -> None:
-        self._model: keras.Model = build_with_seed(experiment.build_model, 0)
-        self._epochs, self._batch_size = epochs, experiment.batch_size
+        model: keras.Model = build_with_seed(experiment.build_model, 0)
+        model.optimizer.build(model.trainable_variables)
         train, *_, validation = experiment.data()
-        self._train, self._validation = [[tf.constant(part) for part in half] for half in (train, validation)]
-        named = kernels(self._model)
-        self.layers, self._kernels = list(named), list(named.values())
-        optimizer = self._model.optimizer
-        optimizer.build(self._model.trainable_variables)
-        start, self._fresh = ([tf.constant(v) for v in part.variables] for part in (self._model, optimizer))
-        self._gradients = tf.Variable(tf.zeros(len(self._kernels)))
-        training = tf.function(self._train_all_epochs, jit_compile=True, autograph=False)
-        with before_apply(optimizer, self._add_gradients):
-            self._training = training.get_concrete_function(start, self._fresh, self._orders(0))
+        self._samples, self._epochs = len(train[0]), epochs
+        self._data = [tf.constant(part) for half in (train, validation) for part in half]
+        self._fresh = [tf.constant(variable) for variable in model.optimizer.variables]
+        self.layers = list(kernels(model))
+        shapes = [(tensor.shape, tensor.dtype) for tensor in self._data]
+        key = digest([without_initial_values(computation(model)), experiment.batch_size, epochs, shapes])
+        training = _shared(_trainings, key, lambda: _Training(model, self._data, experiment.batch_size, epochs))
+        self._function = training.function
 
     def variables(self) -> list[tf.Variable]:
         """Returns a set of the variables that a training writes to; each thread needs its own."""
-        return [tf.Variable(variable) for variable in self._training.variables]
+        return [tf.Variable(variable) for variable in self._function.variables]
 
     def train(
         self, variables: list[tf.Variable], start: list[np.ndarray], seed: int
@@ -215,26 +234,52 @@ class _Compiled:
             The model's variables after training, and an array (E, 4 + 3 L): for each epoch its metrics, then the
             layers' mean |gradient|, L1 norms, and L1 norms of the change.
         """
-        arguments = [*map(tf.constant, start), *self._fresh, self._orders(seed)]
-        rows, *end = call_with_variables(self._training, variables, arguments)
+        orders = _orders(self._samples, self._epochs, tf.constant(seed))
+        rows, *end = call_with_variables(
+            self._function, variables, [*map(tf.constant, start), *self._fresh, *self._data, orders]
+        )
         return [variable.numpy() for variable in end], rows.numpy()
 
-    def _orders(self, seed: int) -> tf.Tensor:
-        return _orders(len(self._train[0]), self._epochs, tf.constant(seed))
 
-    def _train_all_epochs(self, start: list[tf.Tensor], fresh: list[tf.Tensor], orders: tf.Tensor) -> list[tf.Tensor]:
+class _Training:
+    """The whole training of one member, as one compiled function of what it begins with.
+
+    Args:
+        model: a compiled model, its optimizer built.
+        data: x and y to train on, x and y to validate on, tensors; only their shapes count.
+        batch_size: samples per step.
+        epochs: passes over the training samples.
+
+    Attributes:
+        function: takes the model's variables, the optimizer's, the data, and the order of the samples in each epoch;
+            returns what `_Compiled.train` returns, in reverse order.
+    """
+
+    def __init__(self, model: keras.Model, data: list[tf.Tensor], batch_size: int, epochs: int) -> None:
+        self._model, self._batch_size, self._epochs = model, batch_size, epochs
+        self._kernels = list(kernels(model).values())
+        self._gradients = tf.Variable(tf.zeros(len(self._kernels)))
+        begin = [[tf.constant(variable) for variable in part.variables] for part in (model, model.optimizer)]
+        orders = _orders(len(data[0]), epochs, tf.constant(0))
+        training = tf.function(self._train_all_epochs, jit_compile=True, autograph=False)
+        with before_apply(model.optimizer, self._add_gradients):
+            self.function = training.get_concrete_function(*begin, data, orders)
+
+    def _train_all_epochs(
+        self, start: list[tf.Tensor], fresh: list[tf.Tensor], data: list[tf.Tensor], orders: tf.Tensor
+    ) -> list[tf.Tensor]:
         """The whole training of one member, as operations of a graph."""
         model, optimizer = self._model, self._model.optimizer
         for variable, value in zip([*model.variables, *optimizer.variables], [*start, *fresh], strict=True):
             variable.assign(value)
-        x, y = self._train
-        steps = -(-len(x) // self._batch_size)
+        x, y, *validation = data
+        steps = -(-x.shape[0] // self._batch_size)
 
         def train_epoch(epoch: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             before = [tf.identity(kernel) for kernel in self._kernels]
             self._gradients.assign(tf.zeros_like(self._gradients))
             samples = tf.gather(x, orders[epoch]), tf.gather(y, orders[epoch])
-            logs = compiled_epoch(model, model.train_step, samples, self._batch_size, self._validation)
+            logs = compiled_epoch(model, model.train_step, samples, self._batch_size, validation)
             changes = [kernel - old for kernel, old in zip(self._kernels, before, strict=True)]
             metrics = [logs[name] for name in METRICS]
             row = tf.concat([metrics, self._gradients / steps, _l1(self._kernels), _l1(changes)], axis=0)
@@ -250,6 +295,23 @@ class _Compiled:
         handed = {id(variable): gradient for gradient, variable in zip(gradients, variables, strict=True)}
         found = [tf.convert_to_tensor(handed[id(kernel)]) for kernel in self._kernels]
         self._gradients.assign_add(tf.stack([tf.reduce_mean(tf.abs(gradient)) for gradient in found]))
+
+
+_trainings: dict[str, _Training] = {}
+_examiners: dict[str, _Statistics] = {}
+_sharing = threading.Lock()
+
+Shared = TypeVar("Shared")
+
+
+def _shared(kept: dict[str, Shared], key: str, make: Callable[[], Shared]) -> Shared:
+    """Returns what is kept under a key, made if it is not there; of many, those used last are kept."""
+    with _sharing:  # the threads of a Dask worker share them too
+        found = kept.pop(key) if key in kept else make()
+        kept[key] = found
+        while len(kept) > COMPILED_AT_MOST:
+            del kept[next(iter(kept))]
+        return found
 
 
 @tf.function

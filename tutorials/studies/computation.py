@@ -1,0 +1,78 @@
+"""What a training computes, as plain data: the model, its optimizer, its loss, its metrics, the code of its classes."""
+
+import copy
+import hashlib
+import json
+from typing import Any
+
+from tutorials.lab.keras_loop import all_layers, decays, losses_and_metrics
+
+import keras
+
+from .source_code import sources
+
+
+def computation(model: keras.Model) -> dict[str, Any]:
+    """Return all that decides what a compiled model computes in a step, but for its variables' values, as plain data.
+
+    Names are replaced by numbers, because Keras counts them up from model to model: `sequential_3`.
+    """
+    layers = all_layers(model)
+    # What a configuration names without saying what it does: classes and functions of this project.
+    owns = [type(model), *map(type, layers), type(model.optimizer), *losses_and_metrics(model)]
+    owns += [value for layer in layers for value in vars(layer).values() if callable(value)]
+    penalties = [variable.regularizer for variable in model.trainable_variables]
+    return {
+        "model": _configuration(model, layers),
+        "compile": _without_names(model.get_compile_config(), {}),
+        "penalties": [penalty.get_config() if penalty else None for penalty in penalties],
+        "decayed": [decays(model.optimizer, variable) for variable in model.trainable_variables],
+        "sources": sources(owns),
+    }
+
+
+def without_initial_values(description: dict[str, Any]) -> dict[str, Any]:
+    """Return what `computation` returned without what decides only the values that variables begin with.
+
+    These are the initializers, and the learning rate, which Keras keeps in a variable of the optimizer: trainings that
+    differ in nothing else can use one compiled function.
+    """
+
+    def stripped(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: stripped(part) for key, part in value.items() if not key.endswith("_initializer")}
+        return [stripped(part) for part in value] if isinstance(value, list) else value
+
+    shared = copy.deepcopy(description)
+    optimizer = shared["compile"]["optimizer"]["config"]
+    if isinstance(optimizer["learning_rate"], float):
+        optimizer["learning_rate"] = None
+    return stripped(shared)
+
+
+def digest(facts: Any) -> str:
+    """Return a digest of plain data, 20 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+
+def _configuration(model: keras.Model, layers: list[keras.layers.Layer]) -> Any:
+    """What a model computes: its configuration; of a class of our own its layers and its numbers."""
+    if type(model).__module__.startswith("keras."):
+        return _without_names(model.get_config(), {})
+    names: dict[str, str] = {}
+    numbers = {
+        key: value for key, value in vars(model).items() if not key.startswith("_") and isinstance(value, int | float)
+    }
+    return [[_without_names(layer.get_config(), names) for layer in layers], numbers]
+
+
+def _without_names(value: Any, names: dict[str, str]) -> Any:
+    """A configuration with numbers for names."""
+    if isinstance(value, dict):
+        for key in ("name", "layer_name"):
+            if isinstance(value.get(key), str):
+                names.setdefault(value[key], f"#{len(names)}")
+        return {key: _without_names(part, names) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_names(part, names) for part in value]
+    return names.get(value, value) if isinstance(value, str) else value
