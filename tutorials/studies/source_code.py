@@ -18,9 +18,12 @@ from typing import Any
 
 import joblib
 import numpy as np
+import tensorflow as tf
 
 DECIDE_NO_NUMBER = ("callbacks.plots", "callbacks.tensorboard", "callbacks.diagnosis")
 """Modules that draw, write and judge what the monitors recorded."""
+
+CachedFunction = type(functools.cache(len))
 
 
 def sources(roots: Iterable[Any]) -> dict[str, str]:
@@ -37,10 +40,14 @@ def sources(roots: Iterable[Any]) -> dict[str, str]:
             waiting += [(f"{name}.{i}", part) for i, part in enumerate((value.func, value.args, value.keywords))]
         elif isinstance(value, types.MethodType):
             waiting += [(name, value.__func__), (f"{name}.self", value.__self__)]
-        elif hasattr(value, "__wrapped__") or hasattr(value, "python_function"):  # functools.cache, tf.function
-            waiting.append((name, getattr(value, "__wrapped__", None) or value.python_function))
+        elif isinstance(value, CachedFunction):
+            waiting.append((name, value.__wrapped__))
+        elif isinstance(value, tf.types.experimental.PolymorphicFunction):
+            waiting.append((name, value.python_function))
         elif isinstance(value, types.FunctionType | type):
-            key = f"{value.__module__}.{value.__qualname__}"
+            # A decorated function bears the name of the one it wraps; its code does not.
+            own_name = value.__qualname__ if isinstance(value, type) else value.__code__.co_qualname
+            key = f"{value.__module__}.{own_name}"
             key += f" {name}" if "<" in key else ""  # several functions of one enclosing function
             if key not in found and _is_ours(value.__module__):
                 found[key], mentioned = _read(value)
@@ -82,7 +89,9 @@ def _read(definition: types.FunctionType | type) -> tuple[str, list[tuple[str, A
     try:
         if definition.__name__ == "<lambda>":
             raise OSError("its lines hold more than the lambda")
-        tree = _Normalizer().visit(ast.parse(textwrap.dedent(inspect.getsource(definition))))
+        # Of a function the code, as `inspect` would show the function that a decorated one wraps.
+        source = inspect.getsource(definition if isinstance(definition, type) else definition.__code__)
+        tree = _Normalizer().visit(ast.parse(textwrap.dedent(source)))
         text, mentioned = ast.unparse(tree), _mentioned(tree)
     except (OSError, TypeError, SyntaxError):  # no source of its own: what Python made of it
         code = [function.__code__ for function in functions]

@@ -2,6 +2,7 @@
 
 import dataclasses
 from functools import partial
+from unittest import mock
 
 from tutorials.course import backpropagation, recurrent, regularization, remedies
 from tutorials.lab import folds, two_circles, whole_epochs
@@ -119,15 +120,15 @@ def one_callback(epochs):
 
 
 def test_measurements_are_kept_and_taken_for_new_seeds_only(tmp_path):
-    taken = []
+    taken = mock.Mock()
 
     def measure(seed):
-        taken.append(seed)
+        taken(seed)
         return {"value": np.float64(seed), "row": np.arange(3) * seed}
 
     experiments = [Measurement("m", "", measure)]
     study("measured", experiments, seeds=[1, 2], log_dir=tmp_path)
     study("measured", experiments, seeds=[1, 2, 3], log_dir=tmp_path)
-    assert taken == [1, 2, 3]
+    assert [call.args for call in taken.call_args_list] == [(1,), (2,), (3,)]
     table = (tmp_path / "study" / "measured" / "results.csv").read_text().splitlines()
     assert table == ["experiment,seed,value", "m,1,1", "m,2,2", "m,3,3"]

@@ -1,0 +1,74 @@
+"""Experiments that differ only in what their variables begin with share one compilation, and their numbers stay."""
+
+from functools import partial
+
+from tutorials.lab import folds
+from tutorials.studies import Experiment, many_seeds, replicate
+
+import keras
+import numpy as np
+import pytest
+from keras.initializers import GlorotUniform, RandomUniform
+from keras.layers import Dense
+from keras.optimizers import SGD
+
+
+def build_model(rate=0.05, initializer=GlorotUniform, activation="tanh", clipnorm=None, penalty=None):
+    hidden = Dense(5, activation, kernel_initializer=initializer(), kernel_regularizer=penalty, name="dense_1")
+    model = keras.Sequential([keras.Input((2,)), hidden, Dense(1, "sigmoid", name="dense_2")])
+    model.compile(SGD(rate, momentum=0.9, clipnorm=clipnorm), "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def experiment(fold=0, **changes):
+    return Experiment("small", "", partial(build_model, **changes), data=partial(folds, fold))
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """The compiled trainings, none at the beginning of a test."""
+    monkeypatch.setattr(many_seeds, "_trainings", {})
+    monkeypatch.setattr(many_seeds, "_examiners", {})
+    return many_seeds._trainings
+
+
+SHARING = {
+    "learning rate": experiment(rate=0.5),
+    "initial weights": experiment(initializer=partial(RandomUniform, 0, 1)),
+    "values of the data": experiment(fold=1),
+}
+NOT_SHARING = {
+    "activation": experiment(activation="relu"),
+    "clipping": experiment(clipnorm=0.1),
+    "penalty": experiment(penalty=keras.regularizers.L2(0.01)),
+}
+
+
+@pytest.mark.slow
+def test_what_differs_only_in_where_it_begins_shares_a_compilation(compiled):
+    shared = [replicate(one, [1, 2], 2) for one in (experiment(), *SHARING.values())]
+    assert len(compiled) == 1
+    for members, one in zip(shared, (experiment(), *SHARING.values()), strict=True):
+        compiled.clear()
+        many_seeds._examiners.clear()
+        alone = replicate(one, [1, 2], 2)
+        for name, values in alone.history.items():
+            np.testing.assert_array_equal(members.history[name], values, err_msg=name)
+        np.testing.assert_array_equal(members.test_accuracy, alone.test_accuracy)
+        assert all(np.array_equal(a, b) for a, b in zip(members.trained, alone.trained, strict=True))
+    assert not np.allclose(shared[0].history["loss"], shared[1].history["loss"])
+
+
+@pytest.mark.slow
+def test_what_computes_something_else_does_not(compiled):
+    for one in (experiment(), *NOT_SHARING.values()):
+        replicate(one, [1], 2)
+    assert len(compiled) == 1 + len(NOT_SHARING)
+
+
+@pytest.mark.slow
+def test_only_so_many_compilations_are_kept(compiled, monkeypatch):
+    monkeypatch.setattr(many_seeds, "COMPILED_AT_MOST", 1)
+    replicate(experiment(), [1], 2)
+    replicate(NOT_SHARING["activation"], [1], 2)
+    assert len(compiled) == 1
