@@ -5,6 +5,7 @@ python -m tutorials run deep_tanh        train one seed of a script's networks; 
 python -m tutorials study depth          train 30 seeds of each network; `study all` for every script
 python -m tutorials claims               judge the course's claims by the studies that lie in the log directory
 python -m tutorials report               write one HTML page of all that lies in the log directory
+python -m tutorials publish              keep what the studies found in docs/results/, make the documentation from it
 python -m tutorials diagnose DIR         say what is wrong with the runs in DIR, yours too; of two, what changed
 """
 
@@ -31,11 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         "train many seeds",
         "Train every configuration of some scripts with many seeds. What is finished is kept, not trained again.",
     )
-    for name in ("claims", "report"):
-        purpose = {
-            "claims": "Print and write a verdict on every claim that the studies in the log directory can judge.",
-            "report": "Write DIR/report.html: results, claims and plots of all that lies in the log directory.",
-        }[name]
+    purposes = {
+        "claims": "Print and write a verdict on every claim that the studies in the log directory can judge.",
+        "report": "Write DIR/report.html: results, claims and plots of all that lies in the log directory.",
+        "publish": "Keep what the studies found in docs/results/, and make the documentation's tables and pictures.",
+    }
+    for name, purpose in purposes.items():
         command_line.add_log_dir(commands.add_parser(name, help=purpose.split(".")[0].lower(), description=purpose))
     diagnose = commands.add_parser(
         "diagnose", help="say what is wrong with a run", description=diagnose_command.DESCRIPTION
@@ -52,9 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         _train(chosen, arguments)
         return None
     command_line.check(chosen, arguments)
-    from .report import print_claims, write_report  # loads TensorFlow
+    from .publishing import publish  # these load TensorFlow
+    from .report import print_claims, write_report
 
-    {"claims": print_claims, "report": write_report}[arguments.command](arguments.log_dir)
+    {"claims": print_claims, "report": write_report, "publish": publish}[arguments.command](arguments.log_dir)
     return None
 
 

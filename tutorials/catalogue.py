@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .studies import Claim
 
 FOLDERS = {"vanishing": VANISHING, "extensions": EXTENSIONS, "course": COURSE}
-CLAIMS = ("vanishing.vanishing_claims", "extensions.extension_claims", "course.course_claims")
+CLAIMS = {"vanishing": "vanishing_claims", "extensions": "extension_claims", "course": "course_claims"}
+"""A folder to the module that holds the claims its scripts are judged by."""
 
 
 def sections() -> list[tuple[str, str]]:
@@ -33,9 +34,10 @@ def script(folder: str, name: str) -> Script:
     return importlib.import_module(f"tutorials.{folder}.{name}").SCRIPT
 
 
-def claims() -> "list[Claim]":
-    """Return all claims of the course: those of each folder, from the module beside its scripts."""
-    return [claim for module in CLAIMS for claim in importlib.import_module(f"tutorials.{module}").CLAIMS]
+def claims(*folders: str) -> "list[Claim]":
+    """Return the claims of some folders, or of all."""
+    modules = [importlib.import_module(f"tutorials.{folder}.{CLAIMS[folder]}") for folder in folders or CLAIMS]
+    return [claim for module in modules for claim in module.CLAIMS]
 
 
 def scripts_that_train(names: tuple[str, ...]) -> list[str]:

@@ -99,7 +99,9 @@ def run(seed=1, epochs=100, log_dir="logs"):
         tested.append(result.test_accuracy)
         results += [*[fold_result for _, fold_result in trained], result]
     best = int(np.argmax(validated))
-    print(f"Cross-validation chooses {'{} x {}'.format(*SHAPES[best])}: tested {tested[best]:.3f}, best {max(tested):.3f}")
+    hidden_layers, width = SHAPES[best]
+    chosen = f"Cross-validation chooses {hidden_layers} x {width}"
+    print(f"{chosen}: test accuracy {tested[best]:.3f}, the best of all {max(tested):.3f}")
     figure = cross_validation(np.array([validated]), np.array([tested]), SHAPES)
     figure.savefig(new_run(log_dir, "model_selection", seed) / "cross_validation.png", dpi=120)
     return results

@@ -25,6 +25,7 @@ from callbacks import GradientMonitor, WeightNormMonitor
 
 STEPS = (20, 50, 100, 200)
 CELLS = {"simple_rnn": SimpleRNN, "lstm": LSTM}
+TITLES = {name: cell.__name__ for name, cell in CELLS.items()}
 
 
 def accuracy(y_true, y_pred):
@@ -49,7 +50,7 @@ def gradient_by_step(model, data):
 EXPERIMENTS = [
     Experiment(
         f"{cell}_{steps}",
-        f"{CELLS[cell].__name__}, {steps} steps",
+        f"{TITLES[cell]}, {steps} steps",
         partial(build_model, cell, steps),
         data=partial(adding_problem, steps),
         epochs=100,
@@ -59,6 +60,12 @@ EXPERIMENTS = [
     for steps in STEPS
     for cell in CELLS
 ]
+
+
+def print_gradients(title, gradients):
+    """Print how much of the gradient reaches the first input; `gradients` is an array (2, steps), before and after."""
+    before, after = gradients[:, 0] / gradients[:, -1]
+    print(f"{title}: gradient of the first input over that of the last: {before:.0e} untrained, {after:.0e} trained")
 
 
 def train(experiment, seed, epochs, log_dir):
@@ -72,7 +79,7 @@ def train(experiment, seed, epochs, log_dir):
     model.fit(
         x_train,
         y_train,
-        batch_size=50,
+        batch_size=experiment.batch_size,
         validation_data=(x_test, y_test),
         epochs=epochs,
         verbose=0,
@@ -87,7 +94,9 @@ def train(experiment, seed, epochs, log_dir):
     _, train_accuracy = model.evaluate(x_train, y_train, verbose=0)
     _, test_accuracy = model.evaluate(x_test, y_test, verbose=0)
     print(f"{experiment.title}: Train: {train_accuracy:.3f}, Test: {test_accuracy:.3f}")
-    return Result(experiment.title, train_accuracy, test_accuracy), np.stack([before, after])
+    gradients = np.stack([before, after])
+    print_gradients(experiment.title, gradients)
+    return Result(experiment.title, train_accuracy, test_accuracy), gradients
 
 
 def run(seed=1, epochs=100, log_dir="logs"):
@@ -95,6 +104,24 @@ def run(seed=1, epochs=100, log_dir="logs"):
     for experiment in EXPERIMENTS:
         result, gradients[experiment.name] = train(experiment, seed, epochs, log_dir)
         results.append(result)
+    log_dir = new_run(log_dir, "recurrent", seed)
     for steps in STEPS:
-        drawn = {cell: gradients[f"{cell}_{steps}"][None] for cell in CELLS}
+        figure = input_gradients({title: gradients[f"{cell}_{steps}"][None] for cell, title in TITLES.items()})
+        figure.savefig(log_dir / f"input_gradients_{steps}_steps.png", dpi=120)
     return results
+
+
+def summarize(study):
+    for name, members in study.members.items():
+        print_gradients(study.title(name), np.median(members.measured["input_gradient"], axis=0))
+    lengths = [steps for steps in STEPS if {f"{cell}_{steps}" for cell in CELLS} <= {*study.members}]
+    figures = {"accuracy_by_length": accuracy_by_length(study, lengths, TITLES)}
+    longest = max(steps for steps in lengths if steps <= 100)
+    gradients = {title: study.members[f"{cell}_{longest}"].measured["input_gradient"] for cell, title in TITLES.items()}
+    return figures | {"input_gradients": input_gradients(gradients)}
+
+
+SCRIPT = Script(__doc__, run, EXPERIMENTS, summarize)
+
+if __name__ == "__main__":
+    SCRIPT.main()

@@ -4,27 +4,31 @@ import functools
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import zoom
+from sklearn.datasets import load_digits, make_circles
+from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.preprocessing import MinMaxScaler
+
+Samples = tuple[np.ndarray, np.ndarray]
+"""Inputs x and targets y, float32; the first axis of both counts the samples."""
 
 
-def two_circles():
-    """Returns the training and the test half: two pairs of x (500, 2) and y (500,), float32.
+def two_circles() -> tuple[Samples, Samples]:
+    """Return the training and the test half of the two circles: two pairs of x (500, 2) and y (500,).
 
-    Inputs are scaled to [-1, 1]. The scaler is fitted on all 1,000 points, as in the tutorial, though
-    fitting it on the training half would be the better habit. Class 0 is the outer circle.
+    Inputs are scaled to [-1, 1]. The scaler is fitted on all 1,000 samples, as in the tutorial; the usual practice is
+    to fit it on the training half alone. Class 0 is the outer circle, class 1 the inner.
 
     >>> (x_train, y_train), (x_test, y_test) = two_circles()
     """
-    from sklearn.datasets import make_circles
-    from sklearn.preprocessing import MinMaxScaler
-
     x, y = make_circles(n_samples=1000, noise=0.1, random_state=1)
     x = MinMaxScaler(feature_range=(-1, 1)).fit_transform(x)
     x, y = x.astype(np.float32), y.astype(np.float32)
     return (x[:500], y[:500]), (x[500:], y[500:])
 
 
-def folds(number, of=5):
-    """Returns one split of a K-fold cross-validation of the training half of the circles, and the test half.
+def folds(number: int, of: int = 5) -> tuple[Samples, Samples, Samples]:
+    """Return one split of a K-fold cross-validation of the circles' training half, and the test half.
 
     Args:
         number: which fold is held out, from 0.
@@ -33,20 +37,20 @@ def folds(number, of=5):
     Returns:
         Three pairs of x and y: the other folds, the test half, the fold held out.
     """
-    from sklearn.model_selection import StratifiedKFold
-
     (x, y), test = two_circles()
-    kept, held_out = list(StratifiedKFold(of, shuffle=True, random_state=1).split(x, y))[number]
-    return (x[kept], y[kept]), test, (x[held_out], y[held_out])
+    kept, left_out = list(StratifiedKFold(of, shuffle=True, random_state=1).split(x, y))[number]
+    return (x[kept], y[kept]), test, (x[left_out], y[left_out])
 
 
 @functools.cache
-def digits(source=None):
-    """Returns handwritten digits, 28 x 28 grey values from 0 to 1 in a row: training and test, x (N, 784) and y (N,).
+def digits(source: str | None = None) -> tuple[Samples, Samples]:
+    """Return images of handwritten digits for training and for testing: two pairs of x (N, 784) and y (N,).
+
+    An image is 28 x 28 grey values from 0 to 1, row after row; y is the digit.
 
     Args:
-        source: `None` for the 1,797 digits that come with scikit-learn, 8 x 8, enlarged by linear interpolation, a half
-            to train and a half to test, classes in equal shares; "mnist" for Keras's cached copy of MNIST;
+        source: None for the 1,797 digits that come with scikit-learn, 8 x 8 and enlarged by linear interpolation, a
+            half to train and a half to test, classes in equal shares; "mnist" for Keras's cached copy of MNIST;
             or the path of an `.npz` file with `x_train`, `y_train`, `x_test` and `y_test`, as MNIST's is.
 
     Raises:
@@ -55,39 +59,45 @@ def digits(source=None):
     """
     if source is not None:
         return _images(_cached_mnist() if source == "mnist" else Path(source))
-    from scipy.ndimage import zoom
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
     small, y = load_digits(return_X_y=True)
     x = zoom(small.reshape(-1, 8, 8), (1, 3.5, 3.5), order=1).reshape(-1, 784).astype(np.float32) / 16
     x, x_test, y, y_test = train_test_split(x, y.astype(np.float32), test_size=0.5, stratify=y, random_state=1)
     return (x, y), (x_test, y_test)
 
 
-def _cached_mnist():
+def _cached_mnist() -> Path:
     path = Path("~/.keras/datasets/mnist.npz").expanduser()
     if not path.exists():
         raise FileNotFoundError(f"MNIST is not in {path}: give it as --data FILE.npz")
     return path
 
 
-def _images(path):
-    """Reads an `.npz` file of images and classes."""
+def _images(path: Path) -> tuple[Samples, Samples]:
+    """Read an `.npz` file of images and classes."""
     try:
         with np.load(path) as file:
-            found = [(file[f"x_{half}"], file[f"y_{half}"]) for half in ("train", "test")]
+            train, test = ((file[f"x_{half}"], file[f"y_{half}"]) for half in ("train", "test"))
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {path}") from None
     except (OSError, ValueError, KeyError, EOFError):
         raise ValueError(f"{path} is no .npz file with x_train, y_train, x_test and y_test") from None
-    if any(x.ndim != 3 or x.shape[1:] != (28, 28) or y.shape != x.shape[:1] for x, y in found):
+    if any(x.ndim != 3 or x.shape[1:] != (28, 28) or y.shape != x.shape[:1] for x, y in (train, test)):
         raise ValueError(f"{path} does not hold images of 28 x 28 and a class for each")
-    return [((x.reshape(-1, 784) / 255).astype(np.float32), y.astype(np.float32)) for x, y in found]
+    return _flat(*train), _flat(*test)
 
 
-def shifted(data, pixels=2):
-    """Returns the data with four more copies of each training image: moved up, down, left and right by some pixels."""
+def _flat(images: np.ndarray, classes: np.ndarray) -> Samples:
+    """Images (N, 28, 28) of grey values from 0 to 255 as x (N, 784) from 0 to 1, and their classes as y."""
+    return (images.reshape(-1, 784) / 255).astype(np.float32), classes.astype(np.float32)
+
+
+def shifted(data: tuple[Samples, Samples], pixels: int = 2) -> tuple[Samples, Samples]:
+    """Return the data with each training image five times: in its place, and moved up, down, left and right.
+
+    Args:
+        data: what `digits` returned.
+        pixels: how far the copies are moved.
+    """
     (x, y), test = data
     images = x.reshape(-1, 28, 28)
     moves = [(0, 0), (pixels, 0), (-pixels, 0), (0, pixels), (0, -pixels)]
@@ -96,33 +106,35 @@ def shifted(data, pixels=2):
     return (np.concatenate(copies).reshape(-1, 784), np.tile(y, len(copies))), test
 
 
-def held_out(data, share=0.2):
-    """Returns the data with a share of the training points taken out, as a third pair, to stop training by."""
-    from sklearn.model_selection import train_test_split
-
+def held_out(data: tuple[Samples, Samples], share: float = 0.2) -> tuple[Samples, Samples, Samples]:
+    """Return the data with a share of the training samples taken out, as a third pair: validation data."""
     (x, y), test = data
     x, x_out, y, y_out = train_test_split(x, y, test_size=share, stratify=y, random_state=1)
     return (x, y), test, (x_out, y_out)
 
 
-def adding_problem(steps, points=1000):
-    """Returns sequences whose answer is the sum of the two marked numbers: training and test.
+def adding_problem(steps: int, samples: int = 1000) -> tuple[Samples, Samples]:
+    """Return sequences whose target is the sum of the two marked numbers, for training and for testing.
 
-    Each step brings a number from [0, 1] and a mark. One mark lies in the first half of the sequence, one in the
-    second, so the first has to be remembered for `steps` / 2 steps on average (Hochreiter and Schmidhuber 1997, Neural
-    Computation 9, 1735-1780, experiment 4; with halves as in Arjovsky et al. 2016, arXiv:1511.06464).
+    Each step brings a number from [0, 1] and a mark, 1 or 0. One mark lies in the first half of the sequence, one in
+    the second, so the first number has to be remembered for `steps` / 2 steps on average (Hochreiter and Schmidhuber
+    1997, Neural Computation 9, 1735-1780, experiment 4; with halves as in Arjovsky et al. 2016, arXiv:1511.06464).
+
+    Args:
+        steps: length of a sequence.
+        samples: sequences in each of the two sets.
 
     Returns:
-        Two pairs of x (points, steps, 2) and y (points, 1), float32. To answer 1 always is wrong by 1/6, mean squared.
+        Two pairs of x (samples, steps, 2) and y (samples, 1). Always predicting 1 gives a mean squared error of 1/6.
     """
     random = np.random.RandomState(1)
 
-    def drawn():
-        x = np.zeros((points, steps, 2), np.float32)
-        x[..., 0] = random.rand(points, steps)
-        rows = np.arange(points)
+    def draw() -> Samples:
+        x = np.zeros((samples, steps, 2), np.float32)
+        x[..., 0] = random.rand(samples, steps)
+        rows = np.arange(samples)
         for low, high in ((0, steps // 2), (steps // 2, steps)):
-            x[rows, random.randint(low, high, points), 1] = 1
+            x[rows, random.randint(low, high, samples), 1] = 1
         return x, x.prod(axis=2).sum(axis=1, keepdims=True)
 
-    return drawn(), drawn()
+    return draw(), draw()

@@ -61,11 +61,16 @@ def plot_gradients(monitors: Mapping[str, GradientMonitor]) -> Figure:
 
     What to see: a dark band is a layer that hardly gets a gradient.
     """
-    norm = log_norm(*(monitor.history["abs_mean"] for monitor in monitors.values()))
-    figure = new_figure(figsize=(5.5 * len(monitors), 3.8), layout="constrained")
-    panels = figure.subplots(1, len(monitors), squeeze=False)[0]
-    for axes, (title, monitor) in zip(panels, monitors.items(), strict=True):
-        image = draw_heatmap(axes, monitor.history["abs_mean"], monitor.layers, monitor.epochs, norm)
+    return draw_gradients({title: (one.layers, one.history["abs_mean"]) for title, one in monitors.items()})
+
+
+def draw_gradients(histories: Mapping[str, tuple[Sequence[str], np.ndarray]]) -> Figure:
+    """Plot mean |gradient|, layers by epochs; `histories` has a panel's title to layers and array (epochs, layers)."""
+    norm = log_norm(*(values for _, values in histories.values()))
+    figure = new_figure(figsize=(5.5 * len(histories), 3.8), layout="constrained")
+    panels = figure.subplots(1, len(histories), squeeze=False)[0]
+    for axes, (title, (layers, values)) in zip(panels, histories.items(), strict=True):
+        image = draw_heatmap(axes, values, layers, range(len(values)), norm)
         axes.set_title(title)
     figure.colorbar(image, ax=panels, label="mean |gradient| (log scale)")
     figure.suptitle("Gradient of each layer's kernel during training: dark layers hardly learn")

@@ -49,12 +49,14 @@ class Judgement:
         values: float array (S,), NaN where a seed has no value.
         true: bool array (S,).
         epochs: the numbers of epochs for which the experiments were trained, their own.
+        seeds: int array (S,).
     """
 
     claim: Claim
     values: np.ndarray
     true: np.ndarray
     epochs: tuple[int, ...] = ()
+    seeds: np.ndarray = dataclasses.field(default_factory=lambda: np.array([], int))
 
     @property
     def verdict(self) -> str:
@@ -120,7 +122,10 @@ def judge(claims: Iterable[Claim], log_dir: str | Path) -> Judged:
             continue
         values, true = claim.measure(*[one.select(seeds) for one in members])
         epochs = sorted({found.epochs[name] for name in claim.experiments} - {0})
-        judgements.append(Judgement(claim, np.asarray(values, float), np.asarray(true, bool), tuple(epochs)))
+        values, true = np.asarray(values, float), np.asarray(true, bool)
+        # Where a claim is about groups of seeds, as the vote of five is, a group is named by its first seed.
+        groups = np.array(seeds)[:: max(1, len(seeds) // len(true))][: len(true)]
+        judgements.append(Judgement(claim, values, true, tuple(epochs), groups))
     return Judged(judgements, missing, found.left_out)
 
 
