@@ -3,7 +3,10 @@
 import dataclasses
 from typing import Any
 
+import keras
 import numpy as np
+
+from .keras_internals import activation_name, initializer_name, kernels, layer_of_each_variable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,3 +61,32 @@ class Evidence:
         """(E,), the training accuracy under whichever name Keras gave it; None where there is none."""
         found = [name for name in self.metrics if name == "acc" or name.endswith("accuracy")]
         return next((np.asarray(self.metrics[name]) for name in found if not name.startswith("val_")), None)
+
+
+def model_facts(model: keras.Model, planned_epochs: int | None) -> dict[str, Any]:
+    """Return what the rules want to know of a compiled model before it is trained: the `facts` of `Evidence`."""
+    found: dict[str, Any] = {
+        "planned_epochs": planned_epochs,
+        "optimizer": type(model.optimizer).__name__,
+        "learning_rate": float(f"{float(model.optimizer.learning_rate):.6g}"),
+        "penalty": float(sum(map(float, model.losses))),
+        "kernels": {},
+    }
+    layer_of = layer_of_each_variable(model)
+    for name, kernel in kernels(model).items():
+        layer = layer_of[id(kernel)]
+        found["kernels"][name] = {
+            "shape": list(kernel.shape),
+            "activation": activation_name(layer),
+            "initializer": initializer_name(layer, kernel),
+            "mean_weight": float(np.abs(kernel.numpy()).mean()),
+        }
+    loss = str(model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", ""))
+    found["cross_entropy"] = "crossentropy" in loss
+    outputs = getattr(model, "outputs", None) or []
+    last_activation = activation_name(model.layers[-1]) if model.layers else None
+    if len(outputs) == 1 and (found["cross_entropy"] or last_activation in ("softmax", "sigmoid")):
+        units = outputs[0].shape[-1]
+        if units == 1 or not ("binary" in loss or last_activation == "sigmoid"):  # several sigmoids: as many labels
+            found["classes"] = max(2, units)
+    return found

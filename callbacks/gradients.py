@@ -12,6 +12,7 @@ import tensorflow as tf
 from ._accumulation import EpochTotals, StepCounts, StepSampler
 from ._histogram_sample import HistogramSample
 from ._statistics import GradientStatistics, gradient_statistics
+from .evidence import model_facts
 from .keras_internals import TrainFunctionTap, before_apply, distribution_strategy, inner_optimizer, kernels
 from .monitor import Monitor
 
@@ -131,7 +132,12 @@ class GradientMonitor(Monitor):
             )
         clipped = {"clipped_fraction": "share of steps clipped"} if self._recorder.clipping else {}
         self.begin(list(watched), self.QUANTITIES | clipped)
-        self._recorder.sampler.expect((getattr(self, "params", None) or {}).get("steps"))
+        params = getattr(self, "params", None) or {}
+        self._recorder.sampler.expect(params.get("steps"))
+        if self._writer is not None:
+            # For `diagnose`, which reads the event files. A model that cannot be described is trained all the same.
+            with contextlib.suppress(Exception):
+                self._writer.write(0, facts={"diagnosis/facts": model_facts(self.model, params.get("epochs"))})
         self._tap = TrainFunctionTap.of(self.model)
         self._tap.add(self._recorder.listen)
 

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from ..activations import ActivationMonitor
-from ..evidence import Evidence, MonitorRecord
+from ..evidence import Evidence, MonitorRecord, model_facts
 from ..gradients import GradientMonitor
-from ..keras_internals import activation_name, initializer_name, kernels, layer_of_each_variable, nonlinear_layers
+from ..keras_internals import nonlinear_layers
 from ..monitor import Monitor
 from ..tensorboard import SummaryWriter
 from ..weights import WeightNormMonitor
@@ -121,11 +121,10 @@ class Diagnosis(keras.callbacks.Callback):
             watching.append(self.activations)
         self._monitors = keras.callbacks.CallbackList(watching, model=self.model, **(self.params or {}))
         self._monitors.on_train_begin(logs)
-        self._facts = facts(self.model) | {"planned_epochs": (self.params or {}).get("epochs")}
+        self._facts = model_facts(self.model, (self.params or {}).get("epochs"))
         self._next_check, self._written, self._stopped_by = 0, [], None
         if self.log_dir is not None and self._writer is None:
             self._writer = SummaryWriter.open(self.log_dir)
-            self._writer.write(0, facts={"diagnosis/facts": self._facts})
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._monitors.on_epoch_begin(epoch, logs)
@@ -166,31 +165,3 @@ class Diagnosis(keras.callbacks.Callback):
         if self._writer is not None:
             report = wording.markdown(self.findings, len(self._metrics))
             self._writer.write(epoch, texts={"diagnosis/report": report})
-
-
-def facts(model: keras.Model) -> dict[str, Any]:
-    """Return what the rules want to know of a compiled model: the `facts` of `Evidence`, but for `planned_epochs`."""
-    found: dict[str, Any] = {
-        "optimizer": type(model.optimizer).__name__,
-        "learning_rate": float(f"{float(model.optimizer.learning_rate):.6g}"),
-        "penalty": float(sum(map(float, model.losses))),
-        "kernels": {},
-    }
-    layer_of = layer_of_each_variable(model)
-    for name, kernel in kernels(model).items():
-        layer = layer_of[id(kernel)]
-        found["kernels"][name] = {
-            "shape": list(kernel.shape),
-            "activation": activation_name(layer),
-            "initializer": initializer_name(layer, kernel),
-            "mean_weight": float(np.abs(kernel.numpy()).mean()),
-        }
-    loss = str(model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", ""))
-    found["cross_entropy"] = "crossentropy" in loss
-    outputs = getattr(model, "outputs", None) or []
-    last_activation = activation_name(model.layers[-1]) if model.layers else None
-    if len(outputs) == 1 and (found["cross_entropy"] or last_activation in ("softmax", "sigmoid")):
-        units = outputs[0].shape[-1]
-        if units == 1 or not ("binary" in loss or last_activation == "sigmoid"):  # several sigmoids: as many labels
-            found["classes"] = max(2, units)
-    return found

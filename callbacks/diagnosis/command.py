@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..startup import import_tensorflow
+
 if TYPE_CHECKING:
     from ..tensorboard.reader import Run
     from .rules import Finding
@@ -58,8 +60,8 @@ def diagnose(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
 def _diagnose(parser: argparse.ArgumentParser, directories: list[Path], as_json: bool) -> int:
     if len(directories) > 2:
         parser.error(f"diagnose takes one directory, or two runs to compare, not {len(directories)}")
-    _load_tensorflow()
-    from ..tensorboard import reader  # loads TensorFlow, which `--help` does not need
+    import_tensorflow()  # which `--help` does not need
+    from ..tensorboard import reader
     from . import rules, wording
 
     found: list[tuple[Run, list[Finding]]] = []
@@ -98,18 +100,3 @@ def _as_dict(run: "Run", findings: "list[Finding]") -> dict[str, Any]:
         "damaged": [str(path) for path in run.damaged],
         "findings": [finding.as_dict() for finding in findings],
     }
-
-
-def _load_tensorflow() -> None:
-    """Import TensorFlow without its start-up notices, which C++ prints past every Python setting."""
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        import tensorflow as tf
-
-        tf.zeros(1) + 1  # the search for a GPU prints notices of its own
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)

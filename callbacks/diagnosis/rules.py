@@ -345,7 +345,7 @@ def loss_not_falling(evidence: Evidence) -> Finding | None:
     statistics = {"first": float(loss[0]), "now": float(now), "reference": float(reference)}
     chance_loss = _chance_loss(evidence)
     chance = f"; chance level is {chance_loss:.3g}" if chance_loss else ""
-    seen = f"The loss does not fall: {loss[0]:.3g} in the first epoch, {now:.3g} in the last{chance}"
+    seen = f"The loss does not fall ({loss[0]:.3g} in the first epoch, {now:.3g} in the last{chance})"
     meaning = "The network has learned nothing so far, and more epochs like these will not change that."
     remedy = (
         f"{_change_rate('Change', evidence)} by a factor of 100 up or down, or use Adam at its default rate, 0.001."
@@ -389,7 +389,7 @@ def accuracy_at_chance(evidence: Evidence) -> Finding | None:
     if not is_at_chance and not (is_constant and not _is_learning(evidence)):
         return None
     statistics = {"accuracy": float(window.mean()), "chance": chance}
-    seen = f"The training accuracy is {window.mean():.3f}; chance level is {chance:.3g} for {classes} classes"
+    seen = f"The training accuracy is {window.mean():.3f} (chance level for {classes} classes: {chance:.3g})"
     meaning = "The network has not learned to tell the classes apart."
     remedy = "See that inputs and labels belong together, and that the last layer and the loss fit the labels."
     if is_constant:

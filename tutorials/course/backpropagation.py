@@ -111,7 +111,7 @@ def show(relative_error, collapse_error, descents, accuracies):
     print(f"Backpropagation against central differences: largest relative error {relative_error:.1e}.")
     print(f"Five linear layers against one with the product of their matrices: outputs differ by {collapse_error:.1e}.")
     last = [f"{title} {np.median(curves[:, -1]):.3f}" for title, curves in accuracies.items()]
-    title = f"No non-linearity, test accuracy in the last epoch: {', '.join(last)}"
+    title = f"Networks with no non-linearity\ntest accuracy in the last epoch: {', '.join(last)}"
     return {"parabola": parabola(descents, RATES), "linear_networks": accuracy_curves(accuracies, title)}
 
 

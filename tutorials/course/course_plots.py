@@ -15,6 +15,7 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from scipy.stats import spearmanr
 
 from callbacks.plots import new_figure
@@ -43,7 +44,8 @@ def accuracy_curves(curves: Mapping[str, np.ndarray], title: str) -> Figure:
         axes.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
         axes.plot(epochs, middle, color=colour, linestyle=dashes, label=label)
     axes.axhline(0.5, color="0.5", linewidth=1, linestyle=":", label="chance level")
-    axes.set(xlabel="epoch", ylabel="test accuracy (share of samples)")
+    axes.set(xlabel="epoch", ylabel="test accuracy (share of samples)", ylim=(0.3, 1.0))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize="small")
     axes.set_title(title)
     return figure
@@ -276,7 +278,7 @@ def accuracy_by_optimizer(
     right.axvline(LEARNED, color=ORANGE, linestyle="--", label=f"learned: {LEARNED} or more")
     right.set(xlabel="test accuracy at the best learning rate; left: how many seeds learned")
     right.invert_yaxis()
-    right.legend(fontsize="small", loc="lower left")
+    right.legend(fontsize="small")
     figure.suptitle(f"Deep tanh with {len(optimizers)} optimizers, weights uniform in [0, 1]; {seeds}")
     return figure
 
@@ -285,8 +287,8 @@ def _draw_seeds(axes: Axes, groups: Sequence[np.ndarray], labels: Sequence[str])
     """Draw every value as a dot and the median of a group as a bar, a row per group."""
     for row, values in enumerate(groups):
         spread = np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else np.zeros(1)
-        axes.plot(values, row + spread, ".", color=BLUE, markersize=5, alpha=0.6)
         axes.plot([np.median(values)] * 2, [row - 0.35, row + 0.35], color="black", linewidth=2)
+        axes.plot(values, row + spread, ".", color=BLUE, markersize=5, alpha=0.6)
     axes.plot([], [], ".", color=BLUE, label="a seed")
     axes.plot([], [], color="black", linewidth=2, label="median")
     axes.set_yticks(range(len(groups)), labels)
