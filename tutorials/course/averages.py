@@ -71,8 +71,9 @@ def show(statistics, seed=1):
         at_beta = {name: values[number] for name, values in statistics.items()}
         print(
             f"beta {beta}: 1 / (1 - beta) = {1 / (1 - beta):.0f}; closest to the mean of the last "
-            f"{at_beta['window']:.0f} values; lags by {at_beta['lag']:.0f} steps; first five averages at "
-            f"{at_beta['first']:.0%} of the values, corrected {at_beta['first_corrected']:.0%}"
+            f"{at_beta['window']:.0f} values; lags by {at_beta['lag']:.0f} steps;\n"
+            f"    first five averages at {at_beta['first']:.0%} of the values, "
+            f"corrected at {at_beta['first_corrected']:.0%}"
         )
     clean, noisy = signal(seed)
     averaged = {beta: (average(noisy, beta), average(noisy, beta, corrected=False)) for beta in BETAS}

@@ -70,12 +70,15 @@ def run(seed=1, epochs=500, log_dir="logs"):
 
 def summarize(study):
     for name, members in study.members.items():
-        epochs = members.history["loss"].shape[1]
-        milliseconds = 1000 * np.median(members.seconds) / epochs
+        seconds_per_epoch = np.median(members.seconds) / members.history["loss"].shape[1]
         reached = np.median(np.nan_to_num(members.epochs_to_80, nan=np.inf))
+        if np.isfinite(reached):
+            time_to_80 = f"80 % after {reached:.0f} epochs, {reached * seconds_per_epoch:.2f} s"
+        else:
+            time_to_80 = "fewer than half of the seeds get to 80 %"
         print(
-            f"{study.title(name)}: test accuracy {np.median(members.test_accuracy):.3f}; 80 % after {reached:.0f} "
-            f"epochs, {reached * milliseconds / 1000:.2f} s at {milliseconds:.2f} ms each (medians)"
+            f"{study.title(name)}: test accuracy {np.median(members.test_accuracy):.3f}; "
+            f"{1000 * seconds_per_epoch:.2f} ms per epoch; {time_to_80} (medians)"
         )
     return {"accuracy_by_batch_size": accuracy_by_batch_size(study)}
 
