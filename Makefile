@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach name,python3 python python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print(sys.executable)' 2>/dev/null)))
 
-.PHONY: tutorial test check notebooks benchmark
+.PHONY: tutorial test check docs notebooks benchmark
 
 tutorial: $(VENV)/installed
 	@$(BIN)/python -m tutorials run vanishing
@@ -25,14 +25,18 @@ test: $(VENV)/installed
 	$(BIN)/pytest -n 2 --dist loadgroup
 	$(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env notebooks
 
+# The documentation as a site, in site/.
+docs: $(VENV)/installed
+	$(BIN)/python -m sphinx -W --keep-going -q docs site
+
 # Executes the notebooks in place, as they are committed.
 notebooks: $(VENV)/installed
 	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
 
 benchmark: $(VENV)/installed
-	$(BIN)/python -m tests.benchmarks.epoch
-	$(BIN)/python -m tests.benchmarks.watching
-	$(BIN)/python -m tests.benchmarks.replicates
+	$(BIN)/python -m benchmarks.epoch
+	$(BIN)/python -m benchmarks.monitor_costs
+	$(BIN)/python -m benchmarks.seed_costs
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: this project needs Python 3.11, 3.12 or 3.13, and none is on the PATH." >&2; exit 2; }

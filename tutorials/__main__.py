@@ -106,7 +106,7 @@ def listing() -> str:
     lines = []
     for folder, names in FOLDERS.items():
         lines.append(f"{folder}/")
-        lines += [f"  {name:20}{first_line(folder, name)}" for name in names]
+        lines += [f"  {name:22}{first_line(folder, name)}" for name in names]
     flags = "[--epochs N] [--seed S] [--logdir DIR]"
     return "\n".join(
         [

@@ -2,7 +2,7 @@
 
 A diagnosis should not repeat what everybody says. So each fault that the rules of `Diagnosis` know is built into a
 network for the two circles, every remedy that is commonly given for it is applied alone, and the seeds that learn are
-counted. What helps fewer than nine seeds in ten is not advised; the counts are in callbacks/diagnosis/cures.py.
+counted. What helps fewer than nine seeds in ten is not advised; the counts are in callbacks/diagnosis/cures.csv.
 `run` trains each faulty network once and prints what `Diagnosis` says of it; `study` counts the remedies.
 """
 

@@ -45,7 +45,7 @@ def accuracy_curves(curves: Mapping[str, np.ndarray], title: str) -> Figure:
         axes.plot(epochs, middle, color=colour, linestyle=dashes, label=label)
     axes.axhline(0.5, color="0.5", linewidth=1, linestyle=":", label="chance level")
     axes.set(xlabel="epoch", ylabel="test accuracy (share of samples)", ylim=(0.3, 1.0))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(steps=(1, 2, 5, 10), integer=True))
     axes.legend(fontsize="small")
     axes.set_title(title)
     return figure
@@ -118,7 +118,8 @@ def derivative_products(products: np.ndarray, names: Iterable[str]) -> Figure:
     medians = np.median(products, axis=0)
     for name, line, colour, marker in zip(names, medians, COLOURS, MARKERS, strict=False):
         shown = np.where(line > 0, line, np.nan)
-        axes.plot(range(1, len(line) + 1), shown, color=colour, marker=marker, markersize=5, label=name)
+        layers = range(1, len(line) + 1)
+        axes.plot(layers, shown, color=colour, marker=marker, markersize=7, fillstyle="none", label=name)
     axes.set(yscale="log", xlabel="layers", ylabel="mean product of derivatives (log scale)")
     axes.legend()
     axes.set_title(f"What is left of a gradient after so many layers of activations; {_seeds(len(products))}")
@@ -168,9 +169,9 @@ def averages(clean: np.ndarray, noisy: np.ndarray, averaged: Mapping[float, tupl
     left.legend(ncols=2, fontsize="small", loc="lower right")
     right.legend(*[part[-1:] for part in right.get_legend_handles_labels()], fontsize="small")
     left_over = [np.diff(corrected).std() / np.diff(noisy).std() for corrected, _ in averaged.values()]
-    shares = ", ".join(f"{share:.0%} (beta {beta})" for beta, share in zip(averaged, left_over, strict=True))
-    left.set_title(f"Averaging reduces the changes from step to step to {shares}")
-    right.set_title("Uncorrected averages start at 1 - beta times the first value", fontsize="medium")
+    shares = ", ".join(f"{share:.0%} with beta {beta}" for beta, share in zip(averaged, left_over, strict=True))
+    left.set_title(f"What averaging leaves of the changes from step to step:\n{shares}")
+    right.set_title("Uncorrected averages start\nat 1 - beta times the first value")
     return figure
 
 
@@ -376,8 +377,8 @@ def input_gradients(gradients: Mapping[str, np.ndarray]) -> Figure:
     panels[0].legend()
     seeds, _, length = next(iter(gradients.values())).shape
     figure.suptitle(
-        f"How strongly the answer depends on each of {length} inputs, {_seeds(seeds)}\n"
-        f"after training, the first half of the inputs over the second: {', '.join(far_over_near)}"
+        f"How strongly the answer depends on each of {length} inputs; {_seeds(seeds)}\n"
+        f"mean of the first half of the inputs over that of the second, after training: {', '.join(far_over_near)}"
     )
     return figure
 

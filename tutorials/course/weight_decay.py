@@ -71,7 +71,7 @@ EXPERIMENTS: list[Experiment | Measurement] = [
 
 
 def distance(ours, theirs):
-    """The largest difference between the weights of two models over the largest weight, an array (seeds,).
+    """The largest difference between the weights of two models over the first's largest weight, (seeds,).
 
     Args:
         ours, theirs: the variables of the models, lists of arrays (seeds, ...).
@@ -91,10 +91,10 @@ def show(weights, accuracies, means):
     """
     apart = {name: np.median(distance(weights[f"{name}_l2"], weights[f"{name}_decay"])) for name in OPTIMIZERS}
     for name, share in apart.items():
-        print(f"{name}: penalty and decay end {share:.1e} of the largest weight apart")
+        print(f"{name}: penalty and decay end with weights that differ by {share:.1e} times the largest penalized one")
     for rate, mean in zip(DROPPED, means, strict=True):
         print(f"dropout of {rate:.0%}: the mean activation is {mean:.4f} times that before")
-    title = "Penalty and decay: final weights differ by {sgd:.0e} in gradient descent, by {adam:.0e} in Adam"
+    title = "Penalty against decay, relative difference of the final weights:\n{sgd:.1g} with SGD, {adam:.1g} with Adam"
     return {"accuracy": accuracy_curves(accuracies, title.format(**apart))}
 
 

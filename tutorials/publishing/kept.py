@@ -9,6 +9,7 @@ from typing import Any
 
 from tutorials import catalogue
 from tutorials.course import recurrent
+from tutorials.report import causes_of_failure
 from tutorials.studies import Claim, Experiment, Judgement, Measurement, Replicates, Study, judge
 from tutorials.studies.judging import FoundMembers
 from tutorials.studies.replicates import write_whole
@@ -42,19 +43,22 @@ def collect(log_dir: str | Path, root: Path = ROOT) -> None:
             write_rows(results / f"{name}.csv", read_rows(table))
     judged = judge(catalogue.claims(), log_dir).judgements
     if judged:
+        versions = [{"package": one.__name__, "version": one.__version__} for one in (tf, keras, np)]
+        write_rows(results / "versions.csv", versions)
         rows = [row for judgement in judged for row in _claim_rows(judgement)]
         new = {row["claim"] for row in rows}
         old = [row for row in read_rows(results / "claims.csv") if row["claim"] not in new]
         order = {claim.key: number for number, claim in enumerate(catalogue.claims())}
         kept = [row for row in [*old, *rows] if row["claim"] in order]
         write_rows(results / "claims.csv", sorted(kept, key=lambda row: (order[row["claim"]], int(row["seed"]))))
+    head, *causes = causes_of_failure(log_dir) or [()]
+    if causes:
+        write_rows(results / "causes.csv", [dict(zip(head, row, strict=True)) for row in causes])
     found = FoundMembers(log_dir)
     if "deep_tanh" in found and "deep_relu" in found:
         write_rows(results / "gradients.csv", _gradient_rows(found))
     if all(f"{cell}_{PICTURED_STEPS}" in found for cell in recurrent.CELLS):
         write_rows(results / "input_gradients.csv", _input_gradient_rows(found))
-    versions = [{"package": one.__name__, "version": one.__version__} for one in (tf, keras, np)]
-    write_rows(results / "versions.csv", versions)
 
 
 def _studied_scripts() -> list[str]:

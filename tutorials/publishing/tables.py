@@ -139,6 +139,12 @@ def advice_table(results: Results) -> str:
     return markdown(("fault", "network", "cures it alone", "does not"), table)
 
 
+def causes_table(results: Results) -> str:
+    """What tells dead units from vanishing gradients in the ReLU networks that fail."""
+    rows = results.rows("causes")
+    return markdown([*rows[0]], [[*row.values()] for row in rows])
+
+
 def findings(results: Results) -> str:
     """The findings of the README, five sentences with their numbers."""
     tutorial = {name: results.study(name).members for name in ("deep_tanh", "deep_relu", "shallow_tanh", "deeper_relu")}
@@ -200,6 +206,7 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "claims_vanishing": claims_table("vanishing"),
     "claims_extensions": claims_table("extensions"),
     "claims_course": claims_table("course"),
+    "causes": causes_table,
     "exercises": study_table("xavier", "adam", "depth"),
     "league": league_table,
     "recurrent": study_table("recurrent"),
