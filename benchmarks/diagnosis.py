@@ -1,6 +1,6 @@
 """How often the diagnosis is right: the zoo trained, each rule's precision and recall, published rules beside it.
 
-Run with `python -m tests.benchmarks.diagnosis`; half an hour on two cores the first time, seconds after that, as what
+Run with `python -m benchmarks.diagnosis`; half an hour on two cores the first time, seconds after that, as what
 was recorded is kept in `logs/zoo`.
 """
 
@@ -8,18 +8,18 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+from tutorials.lab import whole_epochs
+from tutorials.studies import text_table
+
 import joblib
 import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from benchmarks import zoo, zoo_held_out
 from callbacks import Diagnosis
-from callbacks.rules import RULES, diagnose
-from tutorials.lab.command import text_table
-from tutorials.lab.training import fit
-
-from . import zoo, zoo_held_out
+from callbacks.diagnosis.rules import RULES, diagnose
 
 HALVES = {"chosen on": zoo, "held out": zoo_held_out}
 SEEDS = (1, 2)
@@ -66,8 +66,9 @@ def train(specimen, seed):
     probe = train[0][:256]
     watching = [Diagnosis(probe=probe, verbose=0), units := Units(probe)]
     if specimen.task.compiled_epochs:
-        fit(model, train, test, specimen.epochs, specimen.batch_size, seed, watching)
-        history = model.history.history
+        whole_epochs(model, seed)
+        options = {"batch_size": specimen.batch_size, "epochs": specimen.epochs, "validation_data": test, "verbose": 0}
+        history = model.fit(*train, callbacks=watching, **options).history
     else:
         data = tf.data.Dataset.from_tensor_slices(train).cache().shuffle(len(train[0]), seed).batch(specimen.batch_size)
         options = {"validation_data": tf.data.Dataset.from_tensors(test), "verbose": 0}
@@ -82,14 +83,15 @@ def train(specimen, seed):
     }
 
 
-def record(half, number, seed, path):
-    """One job of a worker: trains a specimen and keeps what was recorded."""
+def record(half, number, seed, path, epochs=None):
+    """One job of a worker: trains a specimen, for other than its own epochs if asked, and keeps what was recorded."""
     specimen = specimens(half)[number]
-    recorded = train(specimen, seed)
+    recorded = train(dataclasses.replace(specimen, epochs=epochs or specimen.epochs), seed)
     joblib.dump(recorded, path, compress=3)
 
 
 def specimens(half):
+    """Return the healthy and the faulty specimens of one half of the zoo."""
     return HALVES[half].HEALTHY + HALVES[half].FAULTY
 
 
@@ -105,7 +107,7 @@ def jobs(records):
 def suffers(specimen, history):
     """Whether a training turned out as badly as its label says.
 
-    It has not learned its task, or, where the fault is to swing, its score on the test half still moves by a tenth.
+    It has not learned its task, or, where the fault is oscillation, its score on the test half still moves by a tenth.
     """
     if "loss_oscillating" in specimen.has:
         score = next(values for name, values in history.items() if name.startswith("val_") and name != "val_loss")
@@ -114,10 +116,12 @@ def suffers(specimen, history):
 
 
 def ours(recorded):
+    """Return the rules of `Diagnosis` that find something after the last epoch."""
     return {finding.rule for finding in diagnose(recorded["evidence"])}
 
 
 def ours_without_probe(recorded):
+    """Return those that find something where activations were not recorded."""
     return {finding.rule for finding in diagnose(dataclasses.replace(recorded["evidence"], activations=None))}
 
 
@@ -220,16 +224,22 @@ def report(half, recorded):
     print("n/m: found in n of the m trainings that have it; +k: found in k more where it has no place")
 
 
-def main():
+def main(argv=None):
+    """Train what is not recorded yet, and print the table of both halves."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=Path, default=Path("logs/zoo"), help="where records are kept")
     parser.add_argument("--no-training", action="store_true", help="judge what is recorded")
-    arguments = parser.parse_args()
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="specimens to train (default: all)")
+    parser.add_argument("--epochs", type=int, help="to train (default: each specimen's own)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes to use (default: 2)")
+    arguments = parser.parse_args(argv)
     arguments.records.mkdir(parents=True, exist_ok=True)
-    everything = list(jobs(arguments.records))
+    everything = [
+        job for job in jobs(arguments.records) if not arguments.only or specimens(job[0])[job[1]].name in arguments.only
+    ]
     missing = [job for job in everything if not job[-1].exists()] if not arguments.no_training else []
-    trained = joblib.Parallel(n_jobs=2, batch_size=1, return_as="generator_unordered")(
-        joblib.delayed(record)(*job) for job in missing
+    trained = joblib.Parallel(n_jobs=arguments.jobs, batch_size=1, return_as="generator_unordered")(
+        joblib.delayed(record)(*job, arguments.epochs) for job in missing
     )
     for _ in tqdm(trained, total=len(missing), unit="training", disable=not missing):
         pass

@@ -1,4 +1,4 @@
-"""A zoo of trainings, healthy and faulty, each labelled by how it was built; tests/benchmarks/diagnosis.py trains them.
+"""A zoo of trainings, healthy and faulty, each labelled by how it was built; benchmarks/diagnosis.py trains them.
 
 A label says which fault was built in (`has`: to be found) and what may follow from it (`may`: neither right nor wrong to
 report). A healthy specimen has none. Nothing here knows the rules or their thresholds. Whether a training turned
@@ -9,12 +9,12 @@ import dataclasses
 import functools
 from collections.abc import Callable
 
+from tutorials.lab import two_circles
+
 import keras
 import numpy as np
 from keras import initializers, layers, optimizers
 from sklearn.datasets import load_digits
-
-from tutorials.lab.data import two_circles
 
 HEALTHY, FAULTY = [], []
 
@@ -27,7 +27,7 @@ class Task:
     loss: object
     metrics: tuple = ("accuracy",)
     learned: Callable = lambda history: history["val_accuracy"][-1] >= 0.75
-    compiled_epochs: bool = False  # trained by `fit` of tutorials/lab, for which Keras alone would take minutes
+    compiled_epochs: bool = False  # trained after `whole_epochs`; plain Keras would take minutes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,18 +54,22 @@ class Specimen:
 
 
 def halves(x, y, train):
+    """Return the first `train` samples and the rest: two pairs of x and y."""
     x = x.astype("float32")
     return (x[:train], y[:train]), (x[train:], y[train:])
 
 
 @functools.cache
 def digits(scale=1 / 16):
+    """Return scikit-learn's digits, images of 8 x 8."""
     x, y = load_digits(return_X_y=True)
     order = np.random.RandomState(0).permutation(len(x))
     return halves(x[order].reshape(-1, 8, 8, 1) * scale, y[order].astype("int32"), 1200)
 
 
 def shuffled(data):
+    """Return the data with the training labels in random order."""
+
     def load():
         (x, y), test = data()
         return (x, np.random.RandomState(1).permutation(y)), test
@@ -74,6 +78,8 @@ def shuffled(data):
 
 
 def with_inputs(data, change):
+    """Return the data with inputs that `change` was applied to."""
+
     def load():
         return tuple((change(x.copy()), y) for x, y in data())
 
@@ -81,11 +87,13 @@ def with_inputs(data, change):
 
 
 def spoil(x, value=np.nan):
+    """Put `value` in place of one input of one sample."""
     x.reshape(len(x), -1)[7, 0] = value
     return x
 
 
 def is_three():
+    """Return the digits with a class of their own for threes."""
     return tuple((x, (y == 3).astype("float32")) for x, y in digits())
 
 
@@ -118,18 +126,22 @@ def explains(history):
 
 
 def knows(share):
+    """Return a criterion: a validation accuracy of `share` or more has learned the task."""
     return lambda history: history["val_accuracy"][-1] >= share
 
 
 def classes(data, share=0.85):
+    """Return the task of telling several classes apart."""
     return Task(data, "sparse_categorical_crossentropy", learned=knows(share))
 
 
 def yes_or_no(data, share=0.85, **options):
+    """Return the task of telling two classes apart."""
     return Task(data, "binary_crossentropy", learned=knows(share), **options)
 
 
 def numbers(data, loss="mse"):
+    """Return the task of predicting a number."""
     return Task(data, loss, ("r2_score",), explains)
 
 
@@ -157,14 +169,17 @@ def mlp(
 
 
 def on_circles(depth, width, activation, kernel="glorot_uniform", **options):
+    """Return a function that builds a plain network for the two circles."""
     return mlp((2,), depth, width, activation, kernel, **options)
 
 
 def on_digits(depth, width, activation, kernel="glorot_uniform", **options):
+    """Return a function that builds a plain network for the digits."""
     return mlp((8, 8, 1), depth, width, activation, kernel, last=(10, "softmax"), **options)
 
 
 def on_waves(depth, width, activation, **options):
+    """Return a function that builds a plain network for the waves."""
     return mlp((2,), depth, width, activation, last=(1, None), **options)
 
 
@@ -175,6 +190,8 @@ def chain(inputs, *parts, last=(10, "softmax")):
 
 
 def residual(inputs, depth, width, activation, last):
+    """Return a function that builds a network of dense layers with residual connections."""
+
     def build():
         start = keras.Input(inputs)
         x = layers.Dense(width)(layers.Flatten()(start))
@@ -186,6 +203,7 @@ def residual(inputs, depth, width, activation, last):
 
 
 def residual_convolutions():
+    """Build a network of convolutions with residual connections."""
     start = keras.Input((8, 8, 1))
     x = layers.Conv2D(16, 3, padding="same")(start)
     for _ in range(4):
@@ -195,6 +213,7 @@ def residual_convolutions():
 
 
 def attention():
+    """Build a network with an attention layer over the rows of an image."""
     start = keras.Input((8, 8, 1))
     x = layers.Dense(32)(layers.Reshape((8, 8))(start))
     x = layers.LayerNormalization()(layers.Add()([x, layers.MultiHeadAttention(2, 16)(x, x)]))
@@ -203,22 +222,27 @@ def attention():
 
 
 def conv(channels=16, activation="relu", **options):
+    """Return a function that returns a convolution of 3 x 3."""
     return lambda: layers.Conv2D(channels, 3, padding="same", activation=activation, **options)
 
 
 def uniform01():
+    """Return a new initializer: uniform in [0, 1]."""
     return initializers.RandomUniform(0, 1)
 
 
 def normal(deviation):
+    """Return a function that returns a new normal initializer."""
     return lambda: initializers.RandomNormal(stddev=deviation)
 
 
 def sgd(rate=0.01, momentum=0.9, **options):
+    """Return a function that returns a new SGD."""
     return lambda: optimizers.SGD(rate, momentum=momentum, **options)
 
 
 def using(optimizer, rate, **options):
+    """Return a function that returns a new optimizer of this name."""
     return lambda: getattr(optimizers, optimizer)(rate, **options)
 
 
@@ -230,10 +254,12 @@ TUTORIALS = sgd()
 
 
 def healthy(name, task, build, optimizer=TUTORIALS, epochs=300, into=HEALTHY, **options):
+    """Add a specimen without a fault."""
     into.append(Specimen(name, task, build, optimizer, epochs, **options))
 
 
 def faulty(name, task, build, has, may, optimizer=TUTORIALS, epochs=300, into=FAULTY, **options):
+    """Add a specimen with the faults `has`, from which the faults `may` can follow; names with spaces between."""
     labels = {"has": frozenset(has.split()), "may": frozenset(may.split())}
     into.append(Specimen(name, task, build, optimizer, epochs, **labels, **options))
 

@@ -62,10 +62,12 @@ def table(load, train, scale=True):
 
 
 def moons(**_):
+    """Two crescents; takes the arguments of scikit-learn's loaders."""
     return make_moons(800, noise=0.2, random_state=5)
 
 
 def blobs(**_):
+    """Five clouds; takes the arguments of scikit-learn's loaders."""
     return make_blobs(800, centers=5, cluster_std=1.5, random_state=6)
 
 
@@ -78,6 +80,7 @@ def predict_next():
 
 
 def predicts(share):
+    """Return a criterion: a validation R2 of `share` or more has learned the task."""
     return lambda history: history["val_r2_score"][-1] >= share
 
 
@@ -100,7 +103,14 @@ healthy("moons: Adafactor", MOONS, mlp((2,), 3, 16, "relu", last=TWO), using("Ad
 healthy("moons: Nesterov", MOONS, mlp((2,), 3, 16, "tanh", last=TWO), sgd(0.05, nesterov=True), 60)
 healthy("moons: clipped values", MOONS, mlp((2,), 3, 16, "elu", last=TWO), sgd(0.1, clipvalue=0.1), 60)
 healthy("moons: batch of 4", MOONS, mlp((2,), 2, 16, "relu", last=TWO), sgd(0.02), 25, batch_size=4)
-healthy("moons: all points a step", MOONS, mlp((2,), 2, 16, "relu", last=TWO), using("Adam", 0.02), 120, batch_size=500)
+healthy(
+    "moons: all samples in one batch",
+    MOONS,
+    mlp((2,), 2, 16, "relu", last=TWO),
+    using("Adam", 0.02),
+    120,
+    batch_size=500,
+)
 healthy("moons: residual 12 x 16", MOONS, residual((2,), 12, 16, "relu", TWO), using("Adam", 0.001), 40)
 healthy("cancer: ReLU 2 x 16", CANCER, mlp((30,), 2, 16, "relu", last=TWO), ADAM, 30)
 healthy("cancer: logistic regression", CANCER, mlp((30,), 0, 0, None, last=TWO), sgd(0.01), 30)

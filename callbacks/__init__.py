@@ -1,6 +1,7 @@
 """Keras 3 callbacks that watch a network train: gradients, weights and activations, layer by layer.
 
->>> from callbacks import GradientMonitor
+Import them from `gradient_monitor` where the wheel is installed, from `callbacks` in a checkout of the repository.
+
 >>> gradients = GradientMonitor(log_dir="logs/run1", histogram_freq=1)
 >>> model.fit(x, y, epochs=10, callbacks=[gradients])
 >>> gradients.history["abs_mean"].shape      # (epochs, layers)

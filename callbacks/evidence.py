@@ -63,18 +63,26 @@ class Evidence:
         return next((np.asarray(self.metrics[name]) for name in found if not name.startswith("val_")), None)
 
 
-def model_facts(model: keras.Model, planned_epochs: int | None) -> dict[str, Any]:
-    """Return what the rules want to know of a compiled model before it is trained: the `facts` of `Evidence`."""
+def model_facts(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, planned_epochs: int | None
+) -> dict[str, Any]:
+    """Return what the rules want to know of a model before it is trained: the `facts` of `Evidence`.
+
+    Args:
+        model: a compiled model.
+        optimizer: the optimizer that trains it; where there are several, the one whose gradients are recorded.
+        planned_epochs: the epochs that `fit` was asked for, where they are known.
+    """
     found: dict[str, Any] = {
         "planned_epochs": planned_epochs,
-        "optimizer": type(model.optimizer).__name__,
-        "learning_rate": float(f"{float(model.optimizer.learning_rate):.6g}"),
+        "optimizer": type(optimizer).__name__,
+        "learning_rate": float(f"{keras.ops.convert_to_numpy(optimizer.learning_rate):.6g}"),
         "penalty": float(sum(map(float, model.losses))),
         "kernels": {},
     }
     layer_of = layer_of_each_variable(model)
     for name, kernel in kernels(model).items():
-        layer = layer_of[id(kernel)]
+        layer = layer_of.get(id(kernel))
         found["kernels"][name] = {
             "shape": list(kernel.shape),
             "activation": activation_name(layer),
@@ -85,8 +93,9 @@ def model_facts(model: keras.Model, planned_epochs: int | None) -> dict[str, Any
     found["cross_entropy"] = "crossentropy" in loss
     outputs = getattr(model, "outputs", None) or []
     last_activation = activation_name(model.layers[-1]) if model.layers else None
-    if len(outputs) == 1 and (found["cross_entropy"] or last_activation in ("softmax", "sigmoid")):
-        units = outputs[0].shape[-1]
-        if units == 1 or not ("binary" in loss or last_activation == "sigmoid"):  # several sigmoids: as many labels
-            found["classes"] = max(2, units)
+    units = outputs[0].shape[-1] if len(outputs) == 1 and outputs[0].shape else None
+    is_classifier = found["cross_entropy"] or last_activation in ("softmax", "sigmoid")
+    is_multi_label = units != 1 and ("binary" in loss or last_activation == "sigmoid")
+    if units and is_classifier and not is_multi_label:
+        found["classes"] = max(2, units)
     return found

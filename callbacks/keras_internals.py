@@ -34,10 +34,11 @@ def kernels(model: keras.Model) -> dict[str, keras.Variable]:
     """
     found = [variable for variable in model.trainable_variables if len(variable.shape) >= 2]
     if not found:
-        if not model.built:
+        # `model.built` alone does not tell: `build` of a subclassed model sets it, whatever is built inside.
+        if not all(layer.built for layer in model._flatten_layers()):
             raise ValueError(
                 f"Model {model.name!r} is not built, so it has no kernels to watch yet: give it an Input, "
-                "call it once on a batch, or call model.build(input_shape) before fit."
+                "or call it once on a batch, before fit."
             )
         raise ValueError(
             f"Model {model.name!r} has no kernel to watch, that is no trainable variable of rank 2 or more: "

@@ -121,7 +121,7 @@ class Diagnosis(keras.callbacks.Callback):
             watching.append(self.activations)
         self._monitors = keras.callbacks.CallbackList(watching, model=self.model, **(self.params or {}))
         self._monitors.on_train_begin(logs)
-        self._facts = model_facts(self.model, (self.params or {}).get("epochs"))
+        self._facts = model_facts(self.model, self.model.optimizer, (self.params or {}).get("epochs"))
         self._next_check, self._written, self._stopped_by = 0, [], None
         if self.log_dir is not None and self._writer is None:
             self._writer = SummaryWriter.open(self.log_dir)

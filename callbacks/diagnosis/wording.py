@@ -94,9 +94,10 @@ def _results(before: Evidence, after: Evidence) -> Iterator[tuple[str, str, str]
 
 
 def _smallest_norm_over_largest(gradients: MonitorRecord) -> float:
-    norms = np.median(gradients.history["l2"], axis=0)
-    with np.errstate(all="ignore"):
-        return np.min(norms) / np.max(norms)
+    """Of the layers' median norms; epochs without a gradient, as of a layer that was frozen for some, are left out."""
+    norms = gradients.history["l2"]
+    medians = [np.median(layer[np.isfinite(layer)]) for layer in norms.T if np.isfinite(layer).any()]
+    return min(medians) / max(medians) if medians and max(medians) > 0 else np.nan
 
 
 def _heading(findings: Sequence[Finding], epochs: int) -> str:

@@ -15,3 +15,25 @@ def read_tensors():
         }
 
     return read
+
+
+@pytest.fixture(scope="session")
+def tutorial_runs(tmp_path_factory):
+    """The tutorial's deep tanh and deep ReLU networks, trained for 25 epochs: the log directory, and each `Diagnosis`.
+
+    Tests that use it are marked as `slow`, and with `xdist_group("tutorial_runs")`, so that they are trained once.
+    """
+    from tutorials.lab import two_circles
+    from tutorials.vanishing import deep_relu, deep_tanh
+
+    import keras
+
+    from callbacks import Diagnosis
+
+    directory, diagnoses = tmp_path_factory.mktemp("tutorial_runs"), {}
+    (x_train, y_train), test = two_circles()
+    for name, build_model in (("tanh", deep_tanh.build_model), ("relu", deep_relu.build_model)):
+        keras.utils.set_random_seed(1)
+        diagnoses[name] = Diagnosis(directory / name, probe=x_train, verbose=0)
+        build_model().fit(x_train, y_train, validation_data=test, epochs=25, verbose=0, callbacks=[diagnoses[name]])
+    return directory, diagnoses

@@ -1,8 +1,11 @@
+import base64
 import io
 
 import matplotlib.image
+import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 
 from callbacks import GradientMonitor
 from callbacks.plots import NONFINITE_COLOUR, ZERO_COLOUR, heatmap, png, profile
@@ -15,7 +18,7 @@ def rgb(colour):
     return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
 
 
-def test_zeros_and_broken_cells_are_marked_and_explained():
+def test_zeros_and_values_that_are_not_finite_are_marked_and_explained():
     figure = heatmap(VALUES, LAYERS, EPOCHS, "title", "label")
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["zero", "NaN or infinite"]
@@ -61,3 +64,23 @@ def test_profile_has_a_line_for_each_epoch():
     assert line.get_ydata().tolist() == [5, 5, 5]
     with pytest.raises(ValueError, match="recorded, 0 to 10, not"):
         monitor.plot_profile(epochs=[11])
+
+
+def test_jupyter_shows_every_plot_of_a_monitor():
+    monitor = GradientMonitor()
+    monitor.begin(LAYERS)
+    monitor.record(0, dict.fromkeys(monitor.QUANTITIES, np.ones(3)))
+    for figure in (monitor.plot(), monitor.plot_profile()):
+        assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_a_plot_once_with_and_without_matplotlib_inline():
+    plot = "heatmap(np.ones((2, 3)), ['a', 'b', 'c'], [0, 1], 'title', 'label')"
+    cells = ["import numpy as np\nfrom callbacks.plots import heatmap", plot, "%matplotlib inline", plot]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+    for cell in (notebook.cells[1], notebook.cells[3]):
+        pictures = [output for output in cell.outputs if "image/png" in output.get("data", {})]
+        assert len(pictures) == 1
+        assert base64.b64decode(pictures[0].data["image/png"]).startswith(b"\x89PNG")

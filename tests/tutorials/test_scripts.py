@@ -1,75 +1,205 @@
-import pytest
+"""Every script of vanishing/ and extensions/, really run: the numbers are those of plain Keras, and what is left."""
+
+import contextlib
+import dataclasses
+import importlib
+import io
+import re
+import signal
+from pathlib import Path
 
 from tutorials import catalogue
-from tutorials.extensions import SECTIONS as EXTENSIONS
-from tutorials.lab import Settings
-from tutorials.lab.studies import run_study
-from tutorials.vanishing import SECTIONS
+from tutorials.__main__ import main
+from tutorials.lab import two_circles
+from tutorials.lab.compiled_epochs import epochs_of
+from tutorials.lab.keras_loop import replace_fit
 
-WRITES = {
-    "two_circles": {"two_circles/two_circles.png"},
-    "shallow_tanh": {"shallow_tanh/accuracy.png"},
-    "deep_tanh": {"deep_tanh/accuracy.png"},
-    "deep_relu": {"deep_relu/accuracy.png"},
-    "deeper_relu": {"relu_15_layers/accuracy.png", "relu_20_layers/accuracy.png"},
-    "gradient_diagnosis": {
-        "deep_tanh_gradients/accuracy.png",
-        "deep_tanh_gradients/gradients.png",
-        "deep_relu_gradients/accuracy.png",
-        "deep_relu_gradients/gradients.png",
-        "deep_relu_gradients/tanh_against_relu.png",
-    },
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from callbacks.tensorboard import reader
+
+EPOCHS = 3
+
+NETWORKS = {
+    "shallow_tanh": {"shallow_tanh": 1},
+    "deep_tanh": {"deep_tanh": 5},
+    "deep_relu": {"deep_relu": 5},
+    "deeper_relu": {"relu_15_layers": 15, "relu_20_layers": 20},
+    "gradient_diagnosis": {"deep_tanh_gradients": 5, "deep_relu_gradients": 5},
+    "xavier": {"deep_tanh": 5, "deep_tanh_glorot": 5},
+    "adam": {"deep_tanh_sgd_0_01": 5, "deep_tanh_adam_0_01": 5},
+    "weight_change": {"deep_tanh": 5, "deep_relu": 5},
+    "depth": {"tanh_1_layers_5_wide": 1, "tanh_7_layers_5_wide": 7},
+    "width": {"tanh_1_layers_5_wide": 1, "tanh_3_layers_20_wide": 3},
 }
+"""A script to the networks it trains, each with its hidden layers; of `depth` and `width` two."""
+
+PICTURES = {
+    "gradient_diagnosis": {"tanh_against_relu/gradients.png"}
+    | {
+        f"{network}/{picture}.png"
+        for network in NETWORKS["gradient_diagnosis"]
+        for picture in ("accuracy", "gradients")
+    },
+    "xavier": {"deep_tanh/accuracy.png", "deep_tanh_glorot/accuracy.png", "xavier/gradients.png"},
+    "adam": {"deep_tanh_sgd_0_01/accuracy.png", "deep_tanh_adam_0_01/accuracy.png", "adam/gradients.png"},
+    "weight_change": {"weight_change/weight_change.png"},
+    "depth": set(),
+    "width": set(),
+}
+"""Those of the other scripts are NETWORK/accuracy.png."""
 
 
-@pytest.mark.parametrize("name", SECTIONS)
-def test_script_trains_and_draws(run_python, tmp_path, capsys, name):
-    if (
-        name == "gradient_diagnosis"
-    ):  # by its path, as a reader may run any of them; the others save a start of TensorFlow
-        ran = run_python(f"tutorials/vanishing/{name}.py", "--epochs", 2, "--seed", 3, "--logdir", tmp_path)
-        assert ran.returncode == 0, ran.stderr
-        said = ran.stdout
-    else:
-        catalogue.script("vanishing", name).run(Settings(epochs=2, seed=3, logdir=tmp_path))
-        said = capsys.readouterr().out
-    figures = {f"{path.parent.parent.name}/{path.name}" for path in tmp_path.glob("*/*/*.png")}
-    assert figures == WRITES[name]
-    for path in tmp_path.glob("*/*/*.png"):
-        assert path.stat().st_size > 10_000
-        assert path.parent.name.endswith("_seed3")
-    if name != "two_circles":
-        assert said.count("Train: ") == len([figure for figure in figures if figure.endswith("accuracy.png")])
+def few_samples():
+    """Three batches of 32 samples. (A last, smaller batch would double the time to compile: see test_compiled_epochs.)"""
+    (x, y), (x_test, y_test) = two_circles()
+    return (x[:96], y[:96]), (x_test[:96], y_test[:96])
 
 
-@pytest.fixture(scope="module")
-def logdir(tmp_path_factory):
-    return tmp_path_factory.mktemp("logs")
+def batches_in_the_same_order(model, seed):
+    """In place of `whole_epochs`: plain Keras, fed batch by batch what `whole_epochs` trains on."""
+
+    def fit(x, y, **options):
+        batches = epochs_of((x, y), seed).flat_map(lambda *epoch: tf.data.Dataset.from_tensor_slices(epoch).batch(32))
+        return keras.Model.fit(model, batches, steps_per_epoch=-(-len(x) // 32), shuffle=False, **options)
+
+    replace_fit(model, fit)
 
 
-@pytest.mark.parametrize(
-    ("name", "chosen", "figure", "words"),
-    [
-        ("xavier", slice(None), "gradient_profile", "Glorot: "),
-        ("adam", slice(0, 10, 5), "accuracy_by_learning_rate", "Adam, at its best rate, 0.001: "),
-        ("weight_change", slice(None), "weight_change", "(input to output)"),
-        ("depth", slice(3), "accuracy_by_depth", "The first depth at which fewer than 90% learn, tanh, 1 x 5"),
-        ("width", slice(0, 50, 10), "width_by_depth", "25 units: seeds that learned"),
-        ("advice", slice(0, 2), None, "0  Glorot uniform weights"),
-    ],
-)
-def test_extension_tells_and_draws(logdir, capsys, name, chosen, figure, words):
-    script = catalogue.script("diagnosis" if name == "advice" else "extensions", name)
-    run_study(name, script.EXPERIMENTS[chosen], Settings(epochs=2, seeds=2, logdir=logdir), script.look)
-    assert words in capsys.readouterr().out
-    if figure:
-        assert (logdir / "study" / name / f"{figure}.png").stat().st_size > 10_000
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """What a script left."""
+
+    name: str
+    log_dir: Path
+    said: str
+
+    def directory(self, network):
+        return self.log_dir / network / "seed3"
+
+    def evidence(self, network):
+        """What TensorBoard's event files hold of a network."""
+        (run,) = reader.runs(self.directory(network))
+        return run.evidence
 
 
-def test_an_extension_runs_by_its_path(run_python, tmp_path):
-    ran = run_python(
-        "tutorials/extensions/weight_change.py", "--epochs", 2, "--seeds", 2, "--jobs", 2, "--logdir", tmp_path
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert (tmp_path / "study" / "weight_change" / "results.csv").exists()
-    assert set(EXTENSIONS) == {"xavier", "adam", "weight_change", "depth", "width"}
+def run(name, log_dir, **replaced):
+    """Runs a script as the command line does, with some names of its module replaced."""
+    folder = next(folder for folder, one in catalogue.sections() if one == name)
+    module = importlib.import_module(f"tutorials.{folder}.{name}")
+    handler, said = signal.getsignal(signal.SIGINT), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        for key, value in replaced.items():
+            patch.setattr(module, key, value)
+        main(["run", name, "--epochs", str(EPOCHS), "--seed", "3", "--logdir", str(log_dir)])
+    signal.signal(signal.SIGINT, handler)
+    return Ran(name, log_dir, said.getvalue())
+
+
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NETWORKS])
+def both(request, tmp_path_factory):
+    """A script that was run as it is, and once more with plain Keras in place of `whole_epochs`."""
+    name, replaced = request.param, {"two_circles": few_samples}
+    if name == "shallow_tanh":
+        replaced = {}  # all samples, the last batch smaller
+    if name in ("depth", "width"):
+        chosen = catalogue.script("extensions", name).experiments
+        replaced["EXPERIMENTS"] = [one for one in chosen if one.name in NETWORKS[name]]
+    whole = run(name, tmp_path_factory.mktemp("whole"), **replaced)
+    plain = run(name, tmp_path_factory.mktemp("plain"), **replaced, whole_epochs=batches_in_the_same_order)
+    return whole, plain
+
+
+@pytest.mark.slow
+def test_with_whole_epochs_and_without_the_numbers_are_the_same(both):
+    whole, plain = both
+    for network in NETWORKS[whole.name]:
+        ours, theirs = whole.evidence(network), plain.evidence(network)
+        assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= {*ours.metrics} == {*theirs.metrics}
+        for name, values in theirs.metrics.items():
+            assert len(values) == EPOCHS
+            np.testing.assert_allclose(ours.metrics[name], values, rtol=1e-3, atol=1e-5, err_msg=f"{network} {name}")
+        for kind in ("gradients", "weights"):
+            recorded, expected = getattr(ours, kind), getattr(theirs, kind)
+            assert recorded.layers == expected.layers
+            for name, values in expected.history.items():
+                np.testing.assert_allclose(
+                    recorded.history[name], values, rtol=2e-3, atol=1e-6, err_msg=f"{network} {kind} {name}"
+                )
+        assert not np.array_equal(ours.metrics["loss"][:-1], ours.metrics["loss"][1:])
+
+
+@pytest.mark.slow
+def test_every_network_is_a_run_with_the_gradients_of_every_layer(both):
+    ran, _ = both
+    runs = {path.parent.parent.name for path in ran.log_dir.glob("*/seed3/*tfevents*")}
+    assert runs == {*NETWORKS[ran.name]}
+    for network, hidden_layers in NETWORKS[ran.name].items():
+        events = EventAccumulator(str(ran.directory(network)), {"tensors": 0}).Reload()
+        tags = events.Tags()["tensors"]
+        for number in range(1, hidden_layers + 2):
+            for quantity in ("gradient_abs_mean", "weight_l1"):
+                steps = [event.step for event in events.Tensors(f"{quantity}/dense_{number}")]
+                assert steps == list(range(EPOCHS))
+            if ran.name in ("gradient_diagnosis", "xavier", "adam"):
+                assert f"dense_{number}/kernel_0_grad" in tags
+        assert f"gradient_abs_mean/dense_{hidden_layers + 2}" not in tags
+
+
+@pytest.mark.slow
+def test_every_network_is_in_the_table_and_has_its_pictures(both):
+    ran, _ = both
+    usual = {f"{network}/accuracy.png" for network in NETWORKS[ran.name]}
+    pictures = {f"{path.parts[-3]}/{path.name}": path for path in ran.log_dir.glob("*/*/*.png")}
+    assert set(pictures) == PICTURES.get(ran.name, usual)
+    assert all(path.stat().st_size > 10_000 for path in pictures.values())
+    assert ran.said.count("Train: ") == len(NETWORKS[ran.name])
+    script = next(catalogue.script(folder, one) for folder, one in catalogue.sections() if one == ran.name)
+    for experiment in script.experiments:
+        if experiment.name in NETWORKS[ran.name]:
+            published = experiment.published
+            if isinstance(published, tuple):
+                published = "{:.3f} / {:.3f}".format(*published)
+            assert re.search(
+                rf"^{re.escape(experiment.title)} +{re.escape(published)} *0\.\d+ / 0\.\d+$", ran.said, re.MULTILINE
+            )
+
+
+@pytest.mark.slow
+def test_the_last_lines_are_the_next_to_type(both):
+    ran, _ = both
+    lines = [line.strip() for line in ran.said.strip().splitlines()]
+    assert lines[-1].endswith(f"tensorboard --logdir {ran.log_dir}")
+    assert (f"python -m tutorials study {ran.name}" in lines) == (ran.name != "gradient_diagnosis")
+
+
+def test_two_circles_trains_nothing_and_plots_the_samples(tmp_path):
+    ran = run("two_circles", tmp_path)
+    assert [path.parts[-3:] for path in tmp_path.rglob("*.*")] == [("two_circles", "seed3", "two_circles.png")]
+    assert "train: 500 samples" in ran.said
+    assert "study" not in ran.said
+
+
+@pytest.mark.parametrize(("name", "networks"), [("depth", 10), ("width", 50)])
+def test_one_network_of_each_configuration(name, networks, tmp_path):
+    trained = []
+
+    def untrained(model, seed):
+        """In place of `whole_epochs`: notes the model, and that it is to be fitted, and spares the training."""
+        vars(model)["fit"] = lambda *_, **options: trained.append((model, options["epochs"]))
+        vars(model)["evaluate"] = lambda *_, **options: (0.7, 0.5)
+
+    ran = run(name, tmp_path, whole_epochs=untrained)
+    experiments = catalogue.script("extensions", name).experiments
+    assert len(experiments) == len(trained) == networks
+    for experiment, (model, epochs) in zip(experiments, trained, strict=True):
+        *hidden, output = model.layers
+        title = f"tanh, {len(hidden)} x {hidden[0].units}"
+        assert (experiment.title, output.units, epochs) == (title, 1, EPOCHS)
+        assert {layer.units for layer in hidden} == {hidden[0].units}
+        assert ran.directory(experiment.name).is_dir()
+    assert {experiment.title for experiment in experiments} <= {line.split("  ")[0] for line in ran.said.splitlines()}
