@@ -474,7 +474,8 @@ def pruning(study: Study, removed: Sequence[float]) -> Figure:
     axes.legend(loc="lower left")
     axes.set_title(
         f"Test accuracy after pruning, without training again; {number_of_seeds(study)}\n"
-        f"can be removed at a loss of at most 0.02: {', '.join(can_go)}"
+        f"can be removed at a loss of at most 0.02: {', '.join(can_go)}",
+        fontsize="medium",
     )
     return figure
 
