@@ -462,21 +462,17 @@ def pruning(study: Study, removed: Sequence[float]) -> Figure:
     axes = figure.add_subplot()
     places = range(len(removed))
     pruned = {name: members for name, members in study.members.items() if "pruned" in members.measured}
-    can_go = []
     for (name, members), colour, marker in zip(pruned.items(), (BLUE, ORANGE), MARKERS, strict=False):
         test_accuracy = members.measured["pruned"][:, 1, :, 1]
-        draw_band(axes, places, test_accuracy, colour, marker, study.title(name))
         medians = np.median(test_accuracy, axis=0)
         costly = np.flatnonzero(medians < medians[0] - 0.02)
-        can_go.append(f"{study.title(name)}: {removed[costly[0] - 1 if len(costly) else -1]:.0%}")
+        share = removed[costly[0] - 1 if len(costly) else -1]
+        label = f"{study.title(name)}: {share:.0%} can be removed for 0.02"
+        draw_band(axes, places, test_accuracy, colour, marker, label)
     axes.set_xticks(places, [f"{share:.0%}" for share in removed])
     axes.set(xlabel="share of the hidden weights removed, the smallest first", ylabel="test accuracy (share of images)")
     axes.legend(loc="lower left")
-    axes.set_title(
-        f"Test accuracy after pruning, without training again; {number_of_seeds(study)}\n"
-        f"can be removed at a loss of at most 0.02: {', '.join(can_go)}",
-        fontsize="medium",
-    )
+    axes.set_title(f"Test accuracy after pruning, without training again; {number_of_seeds(study)}")
     return figure
 
 
