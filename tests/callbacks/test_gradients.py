@@ -27,6 +27,7 @@ def build(optimizer=None, make=keras.Model):
     hidden = keras.layers.Dense(5, "tanh", name="dense_2")(hidden)
     model = make(inputs, keras.layers.Dense(1, "sigmoid", name="dense_3")(hidden))
     model.compile(optimizer or keras.optimizers.SGD(0.1, momentum=0.9), "binary_crossentropy")
+    model.optimizer.build(model.trainable_variables)  # otherwise TensorFlow traces the first train step twice
     return model
 
 
@@ -60,6 +61,7 @@ def test_gradient_is_the_weight_change_over_the_learning_rate():
         assert monitor.history["mean"][0, i] == pytest.approx(gradient.mean(), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_training_is_bit_identical_with_and_without():
     """Keras shuffles the samples here, by random numbers that the monitor must not draw."""
 
@@ -183,7 +185,6 @@ class HeadOrAll(keras.Model):
 
 def test_layers_are_those_whose_gradients_the_optimizer_was_handed_in_some_epoch(tmp_path, read_tensors):
     model, monitor = build(make=HeadOrAll), GradientMonitor(tmp_path)
-    model.optimizer.build(model.trainable_variables)
     model.fit(X, Y, epochs=2, verbose=0, callbacks=[monitor])
     assert monitor.layers == ["dense_3"]
     head = monitor.history["l2"]
@@ -265,6 +266,7 @@ def test_sampling_learns_the_number_of_steps_from_a_generator():
     assert monitor.sampled_steps_history.tolist() == [10, 3, 3]
 
 
+@pytest.mark.slow
 def test_by_default_as_many_steps_are_seen_as_the_size_of_the_kernels_allows():
     x = np.ones((240, 6))
 
@@ -285,13 +287,15 @@ def test_histogram_pools_every_step(tmp_path, read_tensors):
     build().fit(X, Y, epochs=3, **IN_ORDER, callbacks=[monitor])
     histograms = read_tensors(tmp_path)["dense_2/kernel_0_grad"]
     assert sorted(histograms) == [0, 2]
-    assert histograms[2].shape == (BUCKETS, 3)
-    assert histograms[2][:, 2].sum() == 4 * 25  # steps by elements
     model = build()
-    steps = np.array([[kernels[1] for kernels in gradients_by_tape(model, X, Y, 16)] for _ in range(3)][2])
-    counts, edges = np.histogram(steps, BUCKETS)
-    np.testing.assert_allclose(histograms[2][:, 0], edges[:-1], rtol=1e-3, atol=1e-7)
-    assert np.abs(histograms[2][:, 2] - counts).sum() <= 4  # values on an edge may fall to either side
+    for epoch in range(3):
+        steps = [kernels[1] for kernels in gradients_by_tape(model, X, Y, 16)]
+        if epoch in histograms:
+            counts, edges = np.histogram(steps, BUCKETS)
+            assert histograms[epoch].shape == (BUCKETS, 3)
+            assert histograms[epoch][:, 2].sum() == 4 * 25  # steps by elements
+            np.testing.assert_allclose(histograms[epoch][:, 0], edges[:-1], rtol=1e-3, atol=1e-7)
+            assert np.abs(histograms[epoch][:, 2] - counts).sum() <= 4  # values on an edge may fall to either side
 
 
 def test_histogram_of_a_large_kernel_is_a_sample(tmp_path, read_tensors):

@@ -33,10 +33,10 @@ NETWORKS = {
     "xavier": {"deep_tanh": 5, "deep_tanh_glorot": 5},
     "adam": {"deep_tanh_sgd_0_01": 5, "deep_tanh_adam_0_01": 5},
     "weight_change": {"deep_tanh": 5, "deep_relu": 5},
-    "depth": {"tanh_1_layers_5_wide": 1, "tanh_7_layers_5_wide": 7},
-    "width": {"tanh_1_layers_5_wide": 1, "tanh_3_layers_20_wide": 3},
+    "depth": {"tanh_3_layers_5_wide": 3},
+    "width": {"tanh_2_layers_20_wide": 2},
 }
-"""A script to the networks it trains, each with its hidden layers; of `depth` and `width` two."""
+"""A script to the networks it trains, each with its hidden layers; of `depth` and `width` one."""
 
 PICTURES = {
     "gradient_diagnosis": {"tanh_against_relu/gradients.png"}
@@ -55,7 +55,7 @@ PICTURES = {
 
 
 def few_samples():
-    """Three batches of 32 samples. (A last, smaller batch would double the time to compile: see test_compiled_epochs.)"""
+    """Three batches of 32 samples; a last, smaller batch would double the time to compile."""
     (x, y), (x_test, y_test) = two_circles()
     return (x[:96], y[:96]), (x_test[:96], y_test[:96])
 

@@ -1,0 +1,150 @@
+"""`Diagnosis` in real trainings: what it says, when, and that it changes nothing."""
+
+import keras
+import numpy as np
+import pytest
+
+from callbacks import Diagnosis
+
+
+def rules(findings):
+    return [finding.rule for finding in findings]
+
+
+@pytest.fixture(scope="module")
+def samples():
+    """Inputs of shape (96, 4) and the class of each, which the first input decides."""
+    x = np.random.RandomState(0).normal(size=(96, 4)).astype("float32")
+    return x, (x[:, 0] > 0).astype("float32")
+
+
+def network(activation="relu", learning_rate=0.1, **options):
+    keras.utils.set_random_seed(3)
+    hidden = keras.layers.Dense(8, activation, name="hidden", **options)
+    model = keras.Sequential([keras.Input((4,)), hidden, keras.layers.Dense(1, "sigmoid", name="output")])
+    model.compile(keras.optimizers.SGD(learning_rate, momentum=0.9), "binary_crossentropy", metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)  # otherwise TensorFlow traces the first train step twice
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("tutorial_runs")
+def test_the_tutorials_failure_is_found_and_its_success_is_not(tutorial_runs):
+    _, diagnoses = tutorial_runs
+    assert diagnoses["relu"].findings == []
+    vanishing = diagnoses["tanh"].findings[0]
+    assert vanishing.rule == "vanishing_gradient"
+    assert {"dense_3", "dense_4"} >= {*vanishing.layers}
+    norms = diagnoses["tanh"].gradients.history["l2"][vanishing.epoch]
+    assert vanishing.epoch == 0
+    assert norms.min() / norms.max() < 0.03
+    assert vanishing.advice
+    assert all(advice.learned >= 27 and advice.seeds == 30 for advice in vanishing.advice)
+
+
+@pytest.mark.slow
+def test_it_changes_nothing(samples, tmp_path):
+    trained = []
+    for callbacks in ([], [Diagnosis(tmp_path, histogram_freq=1, probe=samples[0], verbose=0)]):
+        model = network("tanh")
+        history = model.fit(*samples, epochs=4, verbose=0, callbacks=callbacks).history
+        trained.append((history, [variable.numpy() for variable in [*model.variables, *model.optimizer.variables]]))
+    (history, plain), (watched_history, watched) = trained
+    assert history == watched_history
+    for one, other in zip(plain, watched, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("stop_on", "epochs"), [("weights_not_moving", 3), (["nonfinite"], 12), ("error", 3)], ids=str)
+def test_stop_on_ends_a_hopeless_training_as_soon_as_the_sign_has_lasted(samples, capsys, stop_on, epochs):
+    diagnosis = Diagnosis(stop_on=stop_on)
+    history = network(learning_rate=1e-9).fit(*samples, epochs=12, verbose=0, callbacks=[diagnosis])
+    assert len(history.epoch) == epochs
+    is_stopped = "Training was stopped by stop_on: weights_not_moving." in capsys.readouterr().out
+    assert is_stopped == (epochs == 3)
+
+
+class Spoil(keras.callbacks.Callback):
+    """Makes weights of the first unit of the hidden layer NaN as an epoch begins."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            variable = self.model.get_layer("hidden").kernel
+            kernel = variable.numpy()
+            kernel[:, 0] = np.nan
+            variable.assign(kernel)
+
+
+@pytest.mark.slow
+def test_nan_late_in_a_long_training_is_found_in_its_epoch(samples):
+    """When the rules are asked only every fifth epoch or so."""
+    diagnosis = Diagnosis(stop_on="nonfinite", verbose=0)
+    history = network().fit(*samples, epochs=80, verbose=0, callbacks=[Spoil(71), diagnosis])
+    assert len(history.epoch) == 72
+    assert rules(diagnosis.findings)[0] == "nonfinite"
+    assert diagnosis.findings[0].epoch == 71
+
+
+def relu_of_onednn(x):
+    """ReLU, but 0 of NaN, as the fused matmul and ReLU of oneDNN computes it."""
+    return keras.ops.where(x > 0, x, 0.0)
+
+
+def test_nan_weights_that_never_reach_the_loss_are_found(samples):
+    diagnosis = Diagnosis(verbose=0)
+    model = network(relu_of_onednn)
+    history = model.fit(*samples, epochs=12, verbose=0, callbacks=[Spoil(5), diagnosis]).history
+    assert np.isfinite(history["loss"]).all()
+    assert diagnosis.gradients.history["nonfinite"].max() == 0
+    assert diagnosis.weights.history["nonfinite"][:, 0].tolist() == [0] * 5 + [4] * 7
+    (finding,) = diagnosis.findings
+    assert (finding.rule, finding.layers, finding.epoch) == ("nonfinite", ["hidden"], 5)
+    assert finding.message.startswith("hidden has 4 NaN or infinite weights, since epoch 6.")
+    assert "lower the learning rate from 0.1" in finding.message
+
+
+@pytest.mark.slow
+def test_what_it_prints(samples, capsys):
+    network().fit(*samples, epochs=12, verbose=0, callbacks=[Diagnosis()])
+    assert capsys.readouterr().out == "Diagnosis after 12 epochs: nothing found wrong.\n"
+    dead = network(bias_initializer=keras.initializers.Constant(-50))
+    dead.fit(*samples, epochs=12, verbose=0, callbacks=[Diagnosis(probe=samples[0])])
+    printed = capsys.readouterr().out
+    assert printed.startswith("Diagnosis after 12 epochs: ")
+    assert "\nerror    dead_units: hidden is dead: 100% of its units" in printed
+    assert "What cures it on two circles" in printed
+    assert max(map(len, printed.splitlines())) <= 100
+
+
+def test_a_linear_model_and_a_regression_are_diagnosed_too(samples):
+    """The first has no activation to watch, the second no accuracy."""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    diagnosis = Diagnosis(probe=samples[0], verbose=0)
+    model.fit(*samples, epochs=4, verbose=0, callbacks=[diagnosis])
+    assert diagnosis.findings == []
+    assert diagnosis.evidence.activations is None
+    assert [*diagnosis.evidence.metrics] == ["loss"]
+    assert "classes" not in diagnosis.evidence.facts
+
+
+@pytest.mark.slow
+def test_a_second_fit_goes_on_where_the_first_ended_or_starts_anew(samples):
+    model, diagnosis = network(), Diagnosis(verbose=0)
+    model.fit(*samples, epochs=3, verbose=0, callbacks=[diagnosis])
+    model.fit(*samples, epochs=5, initial_epoch=3, verbose=0, callbacks=[diagnosis])
+    assert diagnosis.evidence.epochs == [0, 1, 2, 3, 4]
+    model.compile(keras.optimizers.SGD(0.1, clipnorm=1.0), "binary_crossentropy")  # the gradient monitor starts anew
+    model.fit(*samples, epochs=7, initial_epoch=5, verbose=0, callbacks=[diagnosis])
+    assert diagnosis.evidence.epochs == [5, 6]
+    model.fit(*samples, epochs=2, verbose=0, callbacks=[diagnosis])
+    assert diagnosis.evidence.epochs == [0, 1]
+
+
+def test_an_unknown_rule_is_named():
+    with pytest.raises(ValueError, match="stop_on names no rule 'vanishing'; there are error, nonfinite"):
+        Diagnosis(stop_on=["vanishing"])

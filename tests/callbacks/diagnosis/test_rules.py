@@ -1,0 +1,207 @@
+"""Each rule on statistics made by hand: where it speaks, and next to it where it must not."""
+
+import json
+
+import numpy as np
+import pytest
+
+from callbacks.diagnosis.rules import diagnose
+from callbacks.evidence import Evidence, MonitorRecord
+
+LAYERS = ["dense_1", "dense_2", "dense_3", "dense_4"]
+EPOCHS = 20
+
+
+def training(activation="tanh", loss=None, accuracy=None, probe=True, nonfinite_weights=0.0, **changed):
+    """The evidence of a healthy training of 20 epochs, but for what is changed, arrays that broadcast to (20, 4)."""
+    ones = np.ones((EPOCHS, 4))
+
+    def record(**usual):
+        return MonitorRecord(LAYERS, {name: ones * changed.get(name, value) for name, value in usual.items()})
+
+    metrics = {"loss": np.linspace(0.69, 0.2, EPOCHS) if loss is None else np.asarray(loss, float)}
+    metrics["accuracy"] = np.linspace(0.5, 0.95, EPOCHS) if accuracy is None else np.asarray(accuracy, float)
+    kernels = {name: {"activation": activation, "mean_weight": 0.5} for name in LAYERS}
+    weights = record(l1=10.0, l1_change=0.1, update_ratio=0.01)
+    weights.history["nonfinite"] = ones * nonfinite_weights
+    return Evidence(
+        list(range(EPOCHS)),
+        metrics,
+        record(abs_mean=0.05, l2=0.3, zero_fraction=0.0, nonfinite=0.0),
+        weights,
+        record(saturated_fraction=0.1, dead_fraction=np.nan) if probe else None,
+        {"classes": 2, "cross_entropy": True, "planned_epochs": EPOCHS, "kernels": kernels},
+    )
+
+
+FLAT = np.full(EPOCHS, 0.6930)
+CHANCE_LEVEL = np.full(EPOCHS, 0.5) + 0.01 * (-1.0) ** np.arange(EPOCHS)
+
+
+def rules(evidence):
+    return [finding.rule for finding in diagnose(evidence)]
+
+
+def test_a_healthy_training_is_left_alone():
+    assert rules(training()) == []
+    assert rules(training(probe=False)) == []
+
+
+def test_vanishing_gradient_in_the_middle_of_the_network():
+    (finding,) = diagnose(training(l2=[0.3, 0.002, 0.001, 0.3], abs_mean=[0.05, 2e-4, 1e-4, 0.05], loss=FLAT))[:1]
+    assert finding.rule == "vanishing_gradient"
+    assert finding.severity == "error"
+    assert finding.layers == ["dense_2", "dense_3"]
+    assert finding.epoch == 0
+    assert finding.statistics["norm_smallest_over_largest"] == pytest.approx(1 / 300)
+    assert "dense_3 is 300 times smaller than that of dense_1 (mean |gradient| 0.0001 against 0.05)" in finding.message
+
+
+def test_vanishing_gradient_only_counts_where_nothing_is_learned():
+    assert rules(training(l2=[0.001, 0.3, 0.3, 0.3])) == []
+    assert "vanishing_gradient" not in rules(training(l2=[0.02, 0.3, 0.3, 0.3], loss=FLAT))
+
+
+@pytest.mark.parametrize("bad", [1, 2])
+def test_a_sign_of_one_or_two_epochs_is_no_evidence(bad):
+    l2, dead, saturated, still = (np.full((EPOCHS, 4), usual) for usual in (0.3, 0.0, 0.1, 0.01))
+    l2[5 : 5 + bad, 1] = 0.0001
+    dead[-bad:, 1], saturated[-bad:, 1], still[-bad:] = 1.0, 1.0, 0.0
+    found = rules(training(l2=l2, dead_fraction=dead, saturated_fraction=saturated, update_ratio=still, loss=FLAT))
+    assert {"vanishing_gradient", "dead_units", "saturated", "weights_not_moving"}.isdisjoint(found)
+
+
+def test_a_gradient_of_zero_is_a_dead_layer_behind_relu_and_a_vanished_one_behind_tanh():
+    zero = {"l2": [0.0, 0.0, 0.3, 0.3], "abs_mean": [0.0, 0.0, 0.05, 0.05], "zero_fraction": [1.0, 1.0, 0.0, 0.0]}
+    without_probe = {"loss": FLAT, "probe": False, **zero}
+    assert rules(training("relu", **without_probe))[:1] == ["dead_units"]
+    assert "vanishing_gradient" not in rules(training("relu", **without_probe))
+    found = diagnose(training("tanh", **without_probe))
+    assert found[0].rule == "vanishing_gradient"
+    assert "exactly zero" in found[0].message
+
+
+def test_dead_and_saturated_layers_are_errors_only_where_nothing_is_learned():
+    for sign in ({"dead_fraction": [0, 1.0, 0, 0]}, {"saturated_fraction": [0, 0.95, 0, 0]}):
+        (learns,) = diagnose(training(**sign))
+        assert learns.severity == "warning"
+        assert learns.layers == ["dense_2"]
+        assert diagnose(training(**sign, loss=FLAT, accuracy=CHANCE_LEVEL))[0].severity == "error"
+    assert rules(training(dead_fraction=0.8, saturated_fraction=0.85)) == []
+
+
+def test_the_last_layer_may_be_saturated():
+    assert rules(training(saturated_fraction=[0.1, 0.1, 0.1, 1.0])) == []
+
+
+def test_exploding_gradient_is_measured_against_the_weights():
+    assert "exploding_gradient" in rules(training(abs_mean=[0.1, 6.0, 0.1, 0.1], loss=FLAT))
+    assert "exploding_gradient" not in rules(training(abs_mean=[0.1, 4.0, 0.1, 0.1], loss=FLAT))
+    assert rules(training(abs_mean=600.0)) == []  # large numbers to predict, and it learns
+
+
+def test_nonfinite_speaks_at_once_and_names_the_layers():
+    evidence = training(nonfinite=[0, 3, 0, 0], loss=[np.nan] * EPOCHS).until(1)
+    (finding,) = diagnose(evidence)
+    assert finding.rule == "nonfinite"
+    assert finding.layers == ["dense_2"]
+    assert json.loads(json.dumps(finding.as_dict(), allow_nan=False))["statistics"]["loss"] is None
+
+
+def test_weights_that_are_not_finite_are_a_finding_though_loss_and_gradients_are_finite():
+    """With oneDNN on, a NaN in the kernel of a ReLU layer reaches neither."""
+    nonfinite = np.zeros((EPOCHS, 4))
+    nonfinite[10:, 2] = 20
+    (finding,) = diagnose(training("relu", nonfinite_weights=nonfinite))
+    assert (finding.rule, finding.severity, finding.layers, finding.epoch) == ("nonfinite", "error", ["dense_3"], 10)
+    assert finding.statistics["nonfinite_weights"] == 20
+    assert finding.seen == "dense_3 has 20 NaN or infinite weights, since epoch 11."
+    nonfinite[15:, 3] = 1
+    (finding,) = diagnose(training("relu", nonfinite_weights=nonfinite))
+    assert finding.layers == ["dense_3", "dense_4"]
+    assert finding.seen == "dense_3, dense_4 have 21 NaN or infinite weights, since epoch 11."
+    nonfinite[-1] = 0  # as where a checkpoint was restored
+    assert rules(training("relu", nonfinite_weights=nonfinite)) == []
+
+
+def test_event_files_of_older_versions_do_not_count_weights():
+    evidence = training(loss=[np.nan] * EPOCHS, nonfinite=[0, 3, 0, 0])
+    del evidence.weights.history["nonfinite"]
+    assert rules(evidence) == ["nonfinite"]
+
+
+def test_a_network_full_of_nan_is_not_said_to_vanish_or_to_stand_still():
+    nan = np.nan
+    gradients = {"abs_mean": nan, "l2": nan, "zero_fraction": nan, "nonfinite": 5}
+    weights = {"l1": nan, "update_ratio": nan, "nonfinite_weights": 5}
+    assert rules(training(**gradients, **weights, loss=[nan] * EPOCHS)) == ["nonfinite"]
+
+
+def test_weights_that_do_not_move():
+    found = diagnose(training(update_ratio=1e-7, loss=FLAT, accuracy=CHANCE_LEVEL))
+    assert [finding.rule for finding in found] == ["weights_not_moving", "loss_not_falling", "accuracy_at_chance"]
+    assert "weights_not_moving" in rules(training(update_ratio=np.nan, l1=0.0, loss=FLAT))
+    assert rules(training(update_ratio=1e-7)) == []  # a rate that decayed to nothing after the network had learned
+    assert "weights_not_moving" not in rules(training(update_ratio=[1e-7, 1e-7, 1e-7, 1e-3], loss=FLAT))
+
+
+def test_updates_too_large():
+    leap = np.full((EPOCHS, 4), 0.01)
+    leap[1] = 30
+    found = diagnose(training(update_ratio=leap, loss=FLAT, accuracy=CHANCE_LEVEL))
+    assert found[0].rule == "updates_too_large"
+    assert found[0].epoch == 1
+    assert rules(training(update_ratio=leap)) == []
+
+
+def test_a_symptom_comes_without_advice_of_its_own_where_its_cause_is_found():
+    cause, *symptoms = diagnose(training(l2=[0.001, 0.3, 0.3, 0.3], loss=FLAT, accuracy=CHANCE_LEVEL))
+    assert cause.rule == "vanishing_gradient"
+    assert cause.advice
+    assert [finding.advice for finding in symptoms] == [[], []]
+    assert diagnose(training(loss=FLAT))[0].advice
+
+
+def test_loss_not_falling_waits_and_sees_a_slow_fall():
+    assert "loss_not_falling" in rules(training(loss=FLAT))
+    assert "loss_not_falling" not in rules(training(loss=FLAT).until(7))
+    assert rules(training(loss=np.linspace(0.693, 0.665, EPOCHS))) == []
+    assert "loss_not_falling" in rules(training(loss=np.linspace(5.0, 4.99, EPOCHS)))
+
+
+def test_loss_oscillating():
+    oscillating = 0.5 + 0.1 * (-1.0) ** np.arange(EPOCHS)
+    assert rules(training(loss=oscillating)) == ["loss_oscillating"]
+    assert rules(training(loss=0.5 + 0.005 * (-1.0) ** np.arange(EPOCHS))) == []
+    falling = 0.69 + np.cumsum(np.tile([-0.066, 0.001], EPOCHS // 2))
+    assert rules(training(loss=falling)) == []  # turns in every epoch, but the large steps all go down
+
+
+def test_accuracy_at_chance_and_the_same_answer_to_everything():
+    (finding,) = diagnose(training(accuracy=CHANCE_LEVEL))
+    assert finding.rule == "accuracy_at_chance"
+    assert "same in every epoch" not in finding.message
+    (constant,) = diagnose(training(accuracy=np.full(EPOCHS, 0.496)))
+    assert "same in every epoch" in constant.message
+    assert constant.advice == []
+    constant_evidence = training("softmax", accuracy=np.full(EPOCHS, 0.496))
+    constant_evidence.facts["kernels"]["dense_4"]["shape"] = [8, 1]
+    assert diagnose(constant_evidence)[0].advice[0].remedy == "sigmoid for a single output unit"
+    assert rules(training(accuracy=np.full(EPOCHS, 0.998))) == []  # converged
+    assert "accuracy_at_chance" in rules(training(accuracy=np.full(EPOCHS, 0.9), loss=FLAT))  # nine in ten of one class
+
+
+def test_rules_do_with_what_there_is():
+    full = training(loss=FLAT)
+    assert diagnose(Evidence([], {})) == []
+    assert diagnose(Evidence(full.epochs, {}, full.gradients)) == []
+    assert diagnose(Evidence(full.epochs, {}, weights=full.weights)) == []
+    assert diagnose(Evidence(full.epochs, {}, activations=full.activations)) == []
+    assert rules(Evidence(full.epochs, full.metrics)) == ["loss_not_falling"]
+
+
+def test_biases_of_rank_2_are_no_kernels():
+    evidence = training(l2=[0.3, 1e-9, 0.3, 0.3], loss=FLAT)
+    assert "vanishing_gradient" in rules(evidence)
+    evidence.gradients.layers[:] = ["a", "attention/key/bias", "b", "c"]
+    assert "vanishing_gradient" not in rules(evidence)

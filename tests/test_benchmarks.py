@@ -1,0 +1,91 @@
+"""Every benchmark runs, at its smallest size; what it measures then means nothing."""
+
+import re
+from pathlib import Path
+
+from tutorials.vanishing import shallow_tanh
+
+import pytest
+
+from benchmarks import dashboard, diagnosis, epoch, monitor_costs, remedy_costs, seed_costs
+from tests.conftest import chromium_and_driver
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """One hidden layer instead of five, which compiles sooner."""
+    monkeypatch.setattr(epoch, "build_model", shallow_tanh.build_model)
+    monkeypatch.setattr(monitor_costs.deep_tanh, "build_model", shallow_tanh.build_model)
+    monkeypatch.setattr(seed_costs, "EXPERIMENT", shallow_tanh.EXPERIMENT)
+
+
+def test_epoch_prints_the_ratio_to_the_plain_port(capsys):
+    epoch.main(["--epochs", "2", "--compiled-epochs", "2", "--rounds", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    assert lines[0].startswith("Keras, plain port")
+    assert lines[0].endswith("1/1.0 of the plain port")
+    assert all(re.search(r"\d+\.\d\d ms an epoch, 1/\d+\.\d of the plain port$", line) for line in lines)
+
+
+def test_seed_costs(capsys):
+    seed_costs.main(["--seeds", "2", "--epochs", "2"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" seeds:")[0].strip() for line in lines] == ["2"]
+    assert all(re.search(r"s a model, 1/\d+ of the plain port's", line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("model", "rows"),
+    [
+        ("tutorial", ["GradientMonitor()", "tape over the data each epoch"]),
+        ("mlp", ["GradientMonitor()"]),
+        ("convnet", [*monitor_costs.ROWS]),
+    ],
+)
+def test_monitor_costs(capsys, model, rows):
+    monitor_costs.main(
+        ["--models", model, "--rows", *rows, "--epochs", "2", "--rounds", "1", "--share", "0.002"],
+    )
+    head, *lines = capsys.readouterr().out.strip().splitlines()
+    assert head.startswith(f"{model}: ")
+    assert len(lines) == len(rows)
+
+
+def test_remedy_costs(capsys):
+    chosen = ["--networks", "vanishing", "--only", "vanishing_glorot"]
+    remedy_costs.main([*chosen, "--epochs", "1", "--rounds", "1"])
+    said = capsys.readouterr().out
+    assert re.search(r"^nothing +1\.00$", said, re.MULTILINE)
+    assert re.search(r"^Glorot uniform weights +\d", said, re.MULTILINE)
+
+
+def test_diagnosis(capsys, tmp_path):
+    specimens = [
+        "tanh 1 x 5, weights in [0, 1]",
+        "iris: slowly",
+    ]  # one of each half; one with whole epochs, one without
+    diagnosis.main(["--records", str(tmp_path), "--only", *specimens, "--epochs", "2", "--jobs", "1"])
+    said = capsys.readouterr().out
+    assert "chosen on: " in said
+    assert "held out: " in said
+    records = sorted(tmp_path.iterdir())
+    assert len(records) == len(specimens) * len(diagnosis.SEEDS)
+    before = [path.stat().st_mtime_ns for path in records]
+    diagnosis.main(["--records", str(tmp_path), "--only", *specimens])
+    assert [path.stat().st_mtime_ns for path in records] == before  # nothing was trained again
+
+
+def test_every_training_of_the_zoo_has_a_name_of_its_own():
+    paths = [path for *_, path in diagnosis.jobs(Path("records"))]
+    assert len(paths) == len(set(paths)) > 300
+
+
+@pytest.mark.skipif(not all(chromium_and_driver()), reason="needs chromium and chromedriver on the PATH")
+def test_dashboard(capsys):
+    dashboard.main(["--runs", "1", "--epochs", "2"])
+    said = capsys.readouterr().out
+    assert "TensorBoard has loaded everything after" in said
+    assert all(page in said for page in dashboard.PAGES)

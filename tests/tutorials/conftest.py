@@ -1,0 +1,73 @@
+import contextlib
+import importlib
+import signal
+import subprocess
+
+from tutorials.__main__ import main
+from tutorials.lab.keras_loop import build_with_seed
+from tutorials.studies import Measurement, Replicates
+from tutorials.studies.many_seeds import BY_LAYER, HEALTH, METRICS, measured
+
+import numpy as np
+import pytest
+
+from callbacks.keras_internals import kernels, nonlinear_layers
+
+
+@pytest.fixture
+def command(capfd):
+    """Calls `python -m tutorials ARGUMENTS` in this process, which saves the seconds that TensorFlow takes to start."""
+    handler = signal.getsignal(signal.SIGINT)
+
+    def run(*arguments):
+        try:
+            status = main([*map(str, arguments)]) or 0
+        except SystemExit as end:
+            status = end.code
+        return subprocess.CompletedProcess(arguments, status, *capfd.readouterr())
+
+    yield run
+    signal.signal(signal.SIGINT, handler)
+
+
+def draw(key, experiment, seeds, epochs, threads=None):
+    """In place of a training: random numbers of the right shapes, the same for the same seed and length."""
+    if isinstance(experiment, Measurement):
+        return key, measured(experiment, seeds)
+    model = build_with_seed(experiment.build_model, 0)
+    layers, activated = list(kernels(model)), nonlinear_layers(model)
+
+    def member(seed):
+        random = np.random.RandomState(1000 * epochs + seed)
+        start = build_with_seed(experiment.build_model, seed).get_weights()
+        history = {name: random.rand(1, epochs) for name in METRICS}
+        history |= {name: random.rand(1, epochs, len(layers)) for name in BY_LAYER}
+        return Replicates(
+            np.array([seed]),
+            np.array(layers),
+            history,
+            history["accuracy"][:, -1],
+            history["val_accuracy"][:, -1],
+            {name: random.rand(1, 2, len(activated)) for name in HEALTH},
+            seconds=random.rand(1),
+            initial=[array[None] for array in start],
+            trained=[array[None] + random.rand(*array.shape) for array in start],
+        )
+
+    members = member(seeds[0])
+    for seed in seeds[1:]:
+        members = members.joined(member(seed))
+    return key, members
+
+
+@pytest.fixture(scope="session")
+def drawn():
+    """A context manager: while open, studies draw random numbers instead of training."""
+
+    @contextlib.contextmanager
+    def opened():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(importlib.import_module("tutorials.studies.study"), "_train", draw)
+            yield
+
+    return opened
