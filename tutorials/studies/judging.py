@@ -123,6 +123,9 @@ def judge(claims: Iterable[Claim], log_dir: str | Path) -> Judged:
         values, true = claim.measure(*[one.select(seeds) for one in members])
         epochs = sorted({found.epochs[name] for name in claim.experiments} - {0})
         values, true = np.asarray(values, float), np.asarray(true, bool)
+        if not len(true):  # a claim about groups of seeds, and fewer than a group
+            missing.append(claim)
+            continue
         # Where a claim is about groups of seeds, as the vote of five is, a group is named by its first seed.
         groups = np.array(seeds)[:: max(1, len(seeds) // len(true))][: len(true)]
         judgements.append(Judgement(claim, values, true, tuple(epochs), groups))

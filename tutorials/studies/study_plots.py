@@ -157,4 +157,4 @@ def number_of_seeds(study: Study) -> str:
     """Return how many seeds a study has and for how many epochs they were trained, as a phrase for a title."""
     seeds = len(next(iter(study.members.values())).seeds)
     epochs = sorted({one["epochs"] for one in study.configurations.values() if "epochs" in one})
-    return f"{seeds} seeds" + (f", {' or '.join(map(str, epochs))} epochs" if epochs else "")
+    return f"{seeds} seed{'s' * (seeds > 1)}" + (f", {' or '.join(map(str, epochs))} epochs" if epochs else "")

@@ -22,7 +22,6 @@ FINDINGS = {
 """Of a script: which of its experiments are studied here, its figure, and a part of what it prints."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", catalogue.FOLDERS["extensions"])
 def test_a_study_is_told_and_drawn(name, drawn, tmp_path, capsys):
     script = catalogue.script("extensions", name)

@@ -5,15 +5,18 @@ import time
 import urllib.parse
 import urllib.request
 
+from tutorials.lab import two_circles
+from tutorials.vanishing import gradient_diagnosis
+
 import pytest
 
-pytestmark = pytest.mark.xdist_group("tensorboard")  # its fixtures are made once
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("gradient_diagnosis_tensorboard")]  # its fixtures are made once
 
 LAYERS = [f"dense_{i}" for i in range(1, 7)]
 EPOCHS = 12
 QUANTITIES = {
     "gradient": ["mean", "abs_mean", "l2", "max", "zero_fraction", "nonfinite"],
-    "weight": ["l1", "l1_change", "update_ratio"],
+    "weight": ["l1", "l1_change", "update_ratio", "nonfinite"],
     "activation": ["mean", "std", "saturated_fraction", "dead_fraction", "nonfinite"],
 }
 TAGS = {f"{kind}_{name}/{layer}" for kind, names in QUANTITIES.items() for name in names for layer in LAYERS}
@@ -21,19 +24,25 @@ TAGS |= {f"diagnosis/{name}" for name in ("loss", "accuracy", "val_loss", "val_a
 TAGS |= {"gradient_sampled_steps"}
 
 
+def few_samples():
+    (x, y), test = two_circles()
+    return (x[:96], y[:96]), test
+
+
 @pytest.fixture(scope="module")
-def logdir(tmp_path_factory, run_python):
-    """Two runs of the gradient diagnosis, so that each model has two."""
+def log_dir(tmp_path_factory):
+    """Two runs of the gradient diagnosis, so that each model has two; the second of three batches, to save time."""
     directory = tmp_path_factory.mktemp("logs")
-    for _ in range(2):
-        ran = run_python("-m", "tutorials", "run", "gradient_diagnosis", "--epochs", EPOCHS, "--logdir", directory)
-        assert ran.returncode == 0, ran.stderr
+    gradient_diagnosis.run(epochs=EPOCHS, log_dir=directory)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gradient_diagnosis, "two_circles", few_samples)
+        gradient_diagnosis.run(epochs=EPOCHS, log_dir=directory)
     return directory
 
 
 @pytest.fixture(scope="module")
-def address(logdir, tensorboard):
-    address = tensorboard(logdir)
+def address(log_dir, tensorboard):
+    address = tensorboard(log_dir)
     wanted = 2 * 2 * 3  # times, models, folders of a run
     for _ in range(100):
         runs = ask(f"{address}/data/runs")
@@ -53,8 +62,7 @@ def test_two_runs_of_a_script_are_two_runs(address):
     runs = [
         run for run in ask(f"{address}/data/runs") if run.startswith("deep_tanh_gradients/") and run.count("/") == 1
     ]
-    assert len(runs) == 2
-    assert all(run.endswith("_seed1") for run in runs)
+    assert sorted(runs) == ["deep_tanh_gradients/seed1", "deep_tanh_gradients/seed1_2"]
 
 
 def test_tags_and_values(address):
@@ -75,7 +83,7 @@ def test_the_tutorials_filter_finds_every_layers_histogram(address):
         events = ask(f"{address}/data/plugin/histograms/histograms", run=run, tag="dense_2/kernel_0_grad")
         assert len(events) == EPOCHS
         counts = [sum(count for _, _, count in buckets) for _, _, buckets in events]
-        assert counts == pytest.approx([16 * 25] * EPOCHS)  # steps by elements
+        assert counts == pytest.approx([(16 if run.endswith("seed1") else 3) * 25] * EPOCHS)  # steps by elements
     distributions = ask(f"{address}/data/plugin/distributions/tags")
     assert {run: sorted(tags) for run, tags in distributions.items()} == {
         run: sorted(tags) for run, tags in histograms.items()
@@ -96,14 +104,13 @@ def test_image_and_custom_charts(address):
 
 def test_the_diagnosis_is_text_and_its_facts_are_in_no_tab(address):
     texts = ask(f"{address}/data/plugin/text/tags")
-    tanh, relu = ([run for run in texts if run.startswith(f"deep_{name}_gradients/")] for name in ("tanh", "relu"))
-    assert len(tanh) == len(relu) == 2
-    assert all(tags == ["diagnosis/report"] for tags in texts.values())
-    last = ask(f"{address}/data/plugin/text/text", run=tanh[0], tag="diagnosis/report")[-1]
+    assert {run: tags for run, tags in texts.items() if tags != ["diagnosis/report"]} == {}
+    assert len(texts) == 4
+    last = ask(f"{address}/data/plugin/text/text", run="deep_tanh_gradients/seed1", tag="diagnosis/report")[-1]
     assert last["step"] == EPOCHS - 1
     assert "<h3>error: vanishing gradient</h3>" in last["text"]
     assert "of 30" in last["text"]
-    healthy = ask(f"{address}/data/plugin/text/text", run=relu[0], tag="diagnosis/report")[-1]
+    healthy = ask(f"{address}/data/plugin/text/text", run="deep_relu_gradients/seed1", tag="diagnosis/report")[-1]
     assert "nothing found wrong" in healthy["text"]
     assert "error" not in healthy["text"]
 
@@ -120,7 +127,7 @@ def test_hparams_average_the_runs_of_a_model(address):
         groups = json.load(answer)["sessionGroups"]
     assert {group["hparams"]["activation"]: len(group["sessions"]) for group in groups} == {"tanh": 2, "relu": 2}
     metrics = {one["name"]["tag"]: one["value"] for one in groups[0]["metricValues"]}
-    assert {*metrics} == {"diagnosis/val_accuracy", "diagnosis/findings"}
+    assert {*metrics} == {"epoch_accuracy"}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +138,7 @@ def test_hparams_average_the_runs_of_a_model(address):
         ("#histograms&tagFilter=kernel_0_grad", LAYERS),
         ("#custom_scalars", ["mean|gradient|ofeachlayer", *(f"gradient_abs_mean/{layer}" for layer in LAYERS)]),
         ("#text", ["error: vanishing gradient", "The gradient of dense_", "nothing found wrong", "Glorot uniform"]),
-        ("#hparams", ["test accuracy of the run", "findings of the diagnosis", "kernel_initializer", "he_uniform"]),
+        ("#hparams", ["test accuracy of the run", "kernel_initializer", "he_uniform"]),
         ("#images", ["gradient_history", "weight_history", "activation_history"]),
     ],
 )
