@@ -30,7 +30,8 @@ def train(strategy, callbacks, run_eagerly):
 
 for mode in ("graph", "eager", "mixed_float16"):
     keras.mixed_precision.set_dtype_policy("mixed_float16" if mode == "mixed_float16" else "float32")
-    of_two, of_one = Diagnosis(f"{DIRECTORY}/{mode}", 1, probe=X, verbose=0), Diagnosis(probe=X, verbose=0)
+    of_two = Diagnosis(DIRECTORY if mode == "graph" else None, 1, probe=X, verbose=0)
+    of_one = Diagnosis(probe=X, verbose=0)
     watched, plain = (train(TWO, callbacks, mode == "eager") for callbacks in ([of_two], []))
     train(ONE, [of_one], mode == "eager")
 

@@ -32,6 +32,7 @@ def averaging_sgd():
 SMALL = Experiment("small", "", build_small)
 
 
+@pytest.mark.slow
 def test_averaged_weights_take_effect_as_in_fit():
     experiment = dataclasses.replace(SMALL, build_model=partial(build_small, averaging_sgd))
     members = replicate(experiment, [2], 3)
@@ -43,6 +44,7 @@ def test_averaged_weights_take_effect_as_in_fit():
     assert not np.allclose(members.trained[0][0], replicate(SMALL, [2], 3).trained[0][0])
 
 
+@pytest.mark.slow
 def test_callbacks_stop_a_member_and_leave_what_came_before_as_it_was():
     without = dataclasses.replace(SMALL, data=partial(folds, 2))
     stopped = dataclasses.replace(without, build_callbacks=lambda: [StopAfter(3)])
@@ -67,6 +69,7 @@ class StopAfter(keras.callbacks.Callback):
         self.model.stop_training = epoch + 1 == self.epochs
 
 
+@pytest.mark.slow
 def test_an_experiments_own_statistics_are_taken_before_and_after():
     def largest(model, data):
         return {"largest": np.abs(model.layers[0].kernel.numpy()).max()}
@@ -88,6 +91,7 @@ def partly_penalized():
     return model
 
 
+@pytest.mark.slow
 def test_a_fingerprint_tells_data_measure_callbacks_and_own_models_apart():
     _, tanh = remedies.NETWORKS["vanishing"]
     own_models = [
