@@ -42,8 +42,8 @@ def imports(module):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = absolute(module, node)
-            submodules = {f"{base}.{alias.name}" for alias in node.names}
-            found |= submodules & {*MODULES} or {base}
+            names = {f"{base}.{alias.name}" for alias in node.names}
+            found |= names if names <= {*MODULES} else names | {base}
     return found & {*MODULES}
 
 

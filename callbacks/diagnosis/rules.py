@@ -203,7 +203,7 @@ def vanishing_gradient(evidence: Evidence) -> Finding | None:
     last_epoch = evidence.epochs[seen_in.stop - 1]
     statistics["last_epoch"] = last_epoch
     meaning = "A layer with so small a gradient hardly changes, and the network has not learned."
-    remedy = "Use ReLU with He initial weights, or Glorot ones with tanh; sigmoid makes gradients vanish."
+    remedy = "Use Glorot initial weights with tanh, or ReLU with He ones; sigmoid makes gradients vanish."
     rule, index, sentences = "vanishing_gradient", seen_in.start, (seen, meaning, remedy)
     return _finding(evidence, rule, "error", layers, index, statistics, sentences, last_epoch=last_epoch)
 
@@ -256,7 +256,7 @@ def dead_units(evidence: Evidence) -> Finding | None:
     sentences = (
         f"{{layer}} is dead: {{share:.0%}} {what}",
         "A unit that is zero on every input gets no gradient, so it cannot recover.",
-        "Use ELU instead of ReLU, or wider or fewer layers; see that the biases do not start far below zero.",
+        "Use wider or fewer layers, or ELU instead of ReLU; see that the biases do not start far below zero.",
     )
     return _layers_at_fault(evidence, "dead_units", names, dead, dead >= threshold, sentences)
 

@@ -194,7 +194,8 @@ def reach(members: Replicates) -> np.ndarray:
 
 
 def remembers_more(lstm: Replicates, plain: Replicates) -> Measured:
-    return reach(lstm) / reach(plain), reach(lstm) > reach(plain)
+    with np.errstate(divide="ignore"):  # the gradient of a plain network can be exactly zero: infinitely further
+        return reach(lstm) / reach(plain), reach(lstm) > reach(plain)
 
 
 def no_better_than_linear(deep: Replicates, shallow: Replicates) -> Measured:

@@ -74,9 +74,9 @@ def claims_table(folder: str) -> Callable[[Results], str]:
             if claim.key in results.claims:
                 row = results.claims[claim.key].row()
                 verdict = row["verdict"] if row["verdict"] == "holds for some seeds" else f"**{row['verdict']}**"
-                measured = f"{row['rule for a seed']}: {row['median (quartiles)']}"
-                rows.append((claim.key, claim.sentence, claim.published, measured, row["seeds"], verdict))
-        head = ("", "claim", "published", "rule for a seed: median (quartiles) measured", "seeds", "verdict")
+                measured = row["median (quartiles)"]
+                rows.append((claim.key, claim.sentence, claim.published, claim.rule, measured, row["seeds"], verdict))
+        head = ("", "claim", "published", "rule for a seed", "measured, median (quartiles)", "seeds", "verdict")
         return markdown(head, rows)
 
     return table
@@ -171,8 +171,8 @@ def findings(results: Results) -> str:
   learn; with Glorot weights {learned(glorot)}, to a median test accuracy of {accuracies[0]}, beside {accuracies[1]} of
   deep ReLU.
 - **Deep ReLU is faster than shallow tanh, not better:** seed by seed it wins {better.sum()} of {len(better)}.
-- **Very deep ReLU networks die rather than vanish.** With 20 layers {learned(deepest)} seeds learn. A loss on every
-  hidden layer raises that to {dying["auxiliary"]}, batch normalization to {dying["batch_normalization"]}.
+- **Very deep ReLU networks die rather than vanish.** With 20 layers {learned(deepest)} seeds learn; with a loss on
+  every hidden layer {dying["auxiliary"]}, with batch normalization {dying["batch_normalization"]}.
 - **Width does not cure depth, and with Adam an L2 penalty is not weight decay.** Three tanh layers of 5 units learn
   with {learned(narrow)} seeds, three of 25 units with {learned(wide)}. At the same strength the L2 penalty ends at a
   test accuracy of {l2:.2f}, weight decay at {decay:.2f}.
