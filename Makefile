@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach name,python3 python python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print(sys.executable)' 2>/dev/null)))
 
-.PHONY: tutorial test check docs notebooks benchmark
+.PHONY: tutorial test check coverage docs notebooks benchmark
 
 tutorial: $(VENV)/installed
 	@$(BIN)/python -m tutorials run vanishing
@@ -24,6 +24,10 @@ test: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadgroup
 	$(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env notebooks
+
+# Which lines the quick tests do not reach.
+coverage: $(VENV)/installed
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" --cov --cov-report=term
 
 # The documentation as a site, in site/.
 docs: $(VENV)/installed

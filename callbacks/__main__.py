@@ -25,7 +25,8 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; `argv` None takes the arguments of the process."""
     program = f"python -m {__package__}" if sys.argv[0].endswith("__main__.py") else None
-    parser = _Parser(prog=program, description=__doc__)
+    parser = _Parser(prog=program)
+    parser.description = (__doc__ or "").replace("python -m callbacks", parser.prog)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     diagnose = commands.add_parser(
         "diagnose", help="say what was wrong with trainings", description=command.DESCRIPTION

@@ -1,6 +1,6 @@
 """Every private or undocumented Keras API that the callbacks rely on, in one place.
 
-Each function says why the documented API is not enough, and what would replace it. They were tried on Keras 3.10 to
+Each function says why the documented API is not enough, and what would replace it. They were tried on Keras 3.13 to
 3.15; when a new version of Keras breaks the callbacks, the place to mend is here.
 """
 

@@ -36,10 +36,11 @@ def draw(key, experiment, seeds, epochs, threads=None):
         return key, measured(experiment, seeds)
     model = build_with_seed(experiment.build_model, 0)
     layers, activated = list(kernels(model)), nonlinear_layers(model)
+    shapes = [variable.shape for variable in model.variables]
 
     def member(seed):
         random = np.random.RandomState(1000 * epochs + seed)
-        start = build_with_seed(experiment.build_model, seed).get_weights()
+        start = [random.rand(1, *shape) for shape in shapes]
         history = {name: random.rand(1, epochs) for name in METRICS}
         history |= {name: random.rand(1, epochs, len(layers)) for name in BY_LAYER}
         return Replicates(
@@ -50,8 +51,8 @@ def draw(key, experiment, seeds, epochs, threads=None):
             history["val_accuracy"][:, -1],
             {name: random.rand(1, 2, len(activated)) for name in HEALTH},
             seconds=random.rand(1),
-            initial=[array[None] for array in start],
-            trained=[array[None] + random.rand(*array.shape) for array in start],
+            initial=start,
+            trained=[array + random.rand(*array.shape) for array in start],
         )
 
     members = member(seeds[0])

@@ -57,7 +57,7 @@ def run(learning_rate=0.1, activations=("tanh", "tanh", "tanh"), loss=0.7, norms
     return Evidence(
         [0, 1],
         {"loss": np.array([0.8, loss])},
-        MonitorRecord(layers, {"l2": np.tile(norms, (2, 1))}),
+        MonitorRecord(layers, {"l2": np.broadcast_to(norms, (2, len(layers)))}),
         facts={"optimizer": "SGD", "learning_rate": learning_rate, "kernels": kernels},
     )
 
@@ -85,7 +85,7 @@ def test_what_changed_between_networks_of_different_depth():
     ]
 
 
-def test_a_layer_without_gradient_in_either_run_does_not_hide_the_change():
-    """As a layer that was frozen for some epochs, whose norms are NaN there."""
-    frozen = run(norms=(np.nan, 0.01, 2.0))
-    assert changes(frozen, frozen, [], []).splitlines()[-1] == "smallest gradient norm over largest: 0.005 -> 0.005"
+def test_epochs_and_layers_without_a_gradient_do_not_hide_the_change():
+    """A layer that was frozen for an epoch has no norm there, and one that no loss depends on has none at all."""
+    frozen = run(norms=[[np.nan, np.nan, 2.0], [np.nan, 0.01, 2.0]])
+    assert changes(frozen, run(), [], []).splitlines()[-1] == "smallest gradient norm over largest: 0.005 -> 0.005"

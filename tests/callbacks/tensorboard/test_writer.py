@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import resource
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -118,6 +116,7 @@ def test_a_directory_that_disappears_gives_one_warning(tmp_path):
 @contextlib.contextmanager
 def files_end_at(size):
     """While open, the system refuses to let a file of this process grow beyond `size` bytes, as a full disk would."""
+    resource = pytest.importorskip("resource")  # not on Windows
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -153,7 +152,7 @@ model.fit(np.ones((8, 2)), np.ones(8), epochs=100000, verbose=0, callbacks=[*mon
 def test_what_a_killed_process_finished_reads_back(root, tmp_path, read_tensors):
     process = subprocess.Popen([sys.executable, "-c", KILLED, tmp_path], stdout=subprocess.PIPE, text=True, cwd=root)
     finished = [int(process.stdout.readline()) for _ in range(20)]
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     process.stdout.close()
     tensors = read_tensors(tmp_path)

@@ -132,9 +132,9 @@ def test_claims_about_two_experiments_take_the_seeds_that_both_have(tmp_path, dr
 def test_a_study_of_another_length_is_left_out_and_said_to_be(tmp_path, drawn):
     """Shorter, and with more seeds: neither its numbers nor its seeds count."""
     with drawn():
-        study("xavier", xavier.SCRIPT.experiments, [1, 2, 3], log_dir=tmp_path)
+        study("xavier", [xavier.GLOROT], [1, 2, 3], log_dir=tmp_path)
         before = judge(catalogue.claims(), tmp_path)
-        study("xavier", xavier.SCRIPT.experiments, range(1, 11), epochs=20, log_dir=tmp_path)
+        study("xavier", [xavier.GLOROT], range(1, 11), epochs=20, log_dir=tmp_path)
         after = judge(catalogue.claims(), tmp_path)
     rows, same = ({one.claim.key: one.row() for one in judged.judgements} for judged in (before, after))
     assert "E1" in rows
@@ -147,7 +147,7 @@ def test_a_study_of_another_length_is_left_out_and_said_to_be(tmp_path, drawn):
 
 def test_studies_of_another_length_alone_judge_nothing(tmp_path, drawn):
     with drawn():
-        study("xavier", xavier.SCRIPT.experiments, [1, 2, 3], epochs=20, log_dir=tmp_path)
+        study("xavier", [xavier.GLOROT], [1, 2, 3], epochs=20, log_dir=tmp_path)
     judged = judge(catalogue.claims(), tmp_path)
     assert judged.judgements == []
     assert len(judged.left_out) == 1
