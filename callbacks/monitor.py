@@ -147,6 +147,9 @@ class Monitor(keras.callbacks.Callback):
     def plot(self, quantity: str | None = None) -> Figure:
         """Plot layers by epochs, coloured by the logarithm of a quantity.
 
+        Cells without a value are white: a share that does not apply to a layer, an epoch in which a kernel got no
+        gradient. Where values were recorded but none was finite, cells are red.
+
         Args:
             quantity: a key of `history`; `None` takes the first of `QUANTITIES`.
 
@@ -158,7 +161,7 @@ class Monitor(keras.callbacks.Callback):
         """
         quantity = self._plottable(quantity)
         label = self.quantities[quantity]
-        return plots.heatmap(self.history[quantity], self.layers, self.epochs, f"{label} of each layer", label)
+        return plots.heatmap(self._masked(quantity), self.layers, self.epochs, f"{label} of each layer", label)
 
     def plot_profile(self, quantity: str | None = None, epochs: Sequence[int] | None = None) -> Figure:
         """Plot a quantity from the first to the last layer, a line for each of some epochs.
@@ -184,8 +187,15 @@ class Monitor(keras.callbacks.Callback):
                     f"epochs must be some of those recorded, {self.epochs[0]} to {self.epochs[-1]}, not {epochs}."
                 )
             chosen = [self.epochs.index(epoch) for epoch in epochs]
-        lines = {self.epochs[i]: self.history[quantity][i] for i in chosen}
+        values = self._masked(quantity)
+        lines = {self.epochs[i]: values[i] for i in chosen}
         return plots.profile(lines, self.layers, self.quantities[quantity])
+
+    def _masked(self, quantity: str) -> np.ma.MaskedArray:
+        """The history of a quantity, masked where it is NaN although nothing was counted that is not finite."""
+        values = self.history[quantity]
+        nonfinite = self.history.get("nonfinite", np.zeros_like(values))
+        return np.ma.masked_where(np.isnan(values) & ~(nonfinite > 0), values)
 
     def _plottable(self, quantity: str | None) -> str:
         quantity = quantity or next(iter(self.QUANTITIES))

@@ -13,8 +13,8 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-ZERO_COLOUR, NONFINITE_COLOUR = "#bdbdbd", "#d62728"
-"""Colours of the cells that a logarithm cannot show; neither occurs in viridis."""
+ZERO_COLOUR, NONFINITE_COLOUR, MISSING_COLOUR = "#bdbdbd", "#d62728", "white"
+"""Colours of the cells that a logarithm cannot show; none occurs in viridis."""
 
 MAX_LABELLED_LAYERS = 30
 """Names of layers along an axis, about; where there are more, every second, third, ... layer has its name."""
@@ -47,7 +47,8 @@ def heatmap(values: np.ndarray, layers: Sequence[str], epochs: Sequence[int], ti
     """Plot layers by epochs, coloured by the logarithm of the magnitude.
 
     Args:
-        values: array of shape (epochs, layers); signs are dropped. Zeros are drawn grey, NaN and infinities red.
+        values: array of shape (epochs, layers); signs are dropped. Zeros are drawn grey, NaN and infinities red, and
+            masked values of a `numpy.ma.MaskedArray` white.
         layers: names of the layers, input to output; drawn from bottom to top.
         epochs: the epochs of the rows, counted from 0 as `monitor.epochs`; drawn counted from 1, as Keras prints them.
         title: title of the plot.
@@ -69,7 +70,7 @@ def profile(lines: Mapping[int, np.ndarray], layers: Sequence[str], label: str) 
 
     Args:
         lines: dict of epoch, counted from 0, to array of shape (layers,); signs are dropped. Zeros are drawn as open
-            circles and NaN or infinite values as red crosses at the lower edge.
+            circles and NaN or infinite values as red crosses at the lower edge, masked values not at all.
         layers: names of the layers, input to output; drawn from left to right.
         label: label of the y axis.
 
@@ -85,11 +86,12 @@ def profile(lines: Mapping[int, np.ndarray], layers: Sequence[str], label: str) 
     nonfinite_style: dict[str, Any] = {"marker": "x", "color": NONFINITE_COLOUR}
     needs_legend = False
     for colour, (epoch, values) in zip(colours, lines.items(), strict=True):
+        is_missing = np.ma.getmaskarray(values)
         values = np.abs(np.asarray(values, "float64"))
         is_finite = np.isfinite(values)
         shown = np.where(is_finite & (values > 0), values, np.nan)
         axes.plot(positions, shown, color=colour, marker="o", markersize=4, label=f"epoch {epoch + 1}")
-        zero, nonfinite = positions[is_finite & (values == 0)], positions[~is_finite]
+        zero, nonfinite = positions[is_finite & (values == 0)], positions[~is_finite & ~is_missing]
         needs_legend = needs_legend or len(zero) + len(nonfinite) > 0
         axes.plot(zero, np.full(len(zero), 0.02), **lower_edge, **zero_style, markeredgecolor=colour)
         axes.plot(nonfinite, np.full(len(nonfinite), 0.02), **lower_edge, **nonfinite_style)
@@ -113,7 +115,7 @@ def draw_heatmap(
 
     Args:
         axes: the axes to draw into.
-        values: array of shape (epochs, layers).
+        values: array of shape (epochs, layers), masked where there is no value.
         layers: names of the layers, input to output.
         epochs: the epochs of the rows, counted from 0.
         norm: colour scale; None takes one that holds all values.
@@ -121,22 +123,29 @@ def draw_heatmap(
     Returns:
         The image, for a colour bar.
     """
+    is_missing = np.ma.getmaskarray(values).T
     values = np.abs(np.asarray(values, "float64")).T
-    is_nonfinite, is_zero = ~np.isfinite(values), values == 0
+    is_nonfinite, is_zero = ~np.isfinite(values) & ~is_missing, (values == 0) & ~is_missing
     first, last = epochs[0] + 1, epochs[-1] + 1
     extent = (first - 0.5, last + 0.5, -0.5, len(layers) - 0.5)
     options: dict[str, Any] = {"aspect": "auto", "origin": "lower", "extent": extent, "interpolation": "nearest"}
     marked = np.where(is_nonfinite, 0.0, np.where(is_zero, 1.0, np.nan))
     axes.imshow(marked, cmap=ListedColormap([NONFINITE_COLOUR, ZERO_COLOUR]), vmin=0, vmax=1, **options)
-    shown = np.ma.masked_where(is_nonfinite | is_zero, values)
+    shown = np.ma.masked_where(is_nonfinite | is_zero | is_missing, values)
     image = axes.imshow(shown, cmap="viridis", norm=norm or log_norm(values), **options)
     labelled = _labelled(len(layers))
     axes.set_yticks(np.arange(len(layers))[labelled], layers[labelled], parse_math=False)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("layer, input at the bottom")
-    marks = [(ZERO_COLOUR, "zero", is_zero), (NONFINITE_COLOUR, "NaN or infinite", is_nonfinite)]
-    handles = [Patch(color=colour, label=label) for colour, label, cells in marks if cells.any()]
+    marks = [
+        (ZERO_COLOUR, "zero", is_zero),
+        (NONFINITE_COLOUR, "NaN or infinite", is_nonfinite),
+        (MISSING_COLOUR, "no value", is_missing),
+    ]
+    handles = [
+        Patch(facecolor=colour, edgecolor=ZERO_COLOUR, label=label) for colour, label, cells in marks if cells.any()
+    ]
     if handles:
         axes.legend(handles=handles, loc="upper right", fontsize="small")
     return image

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from callbacks import GradientMonitor
+from callbacks import ActivationMonitor, GradientMonitor
 from callbacks.plots import NONFINITE_COLOUR, ZERO_COLOUR, heatmap, png, profile
 
 VALUES = np.array([[1e-3, 1.0, 0.0], [1e-2, np.nan, 0.5], [1e-1, 2.0, np.inf]])
@@ -26,6 +26,24 @@ def test_zeros_and_values_that_are_not_finite_are_marked_and_explained():
     for colour, cells in ((ZERO_COLOUR, 1), (NONFINITE_COLOUR, 2)):
         pixels = (np.abs(picture - rgb(colour)) < 1.5).all(axis=-1).sum()
         assert pixels > cells * 2000
+
+
+def test_what_has_no_value_is_not_shown_as_nan():
+    """A share that does not apply to a layer, unlike one of outputs that are all NaN."""
+    monitor = ActivationMonitor(np.zeros((1, 1)))
+    monitor.begin(LAYERS)
+    row = dict.fromkeys(monitor.QUANTITIES, np.ones(3))
+    row |= {"saturated_fraction": np.array([0.5, np.nan, np.nan]), "nonfinite": np.array([0, 0, 9])}
+    monitor.record(0, row)
+    figure = monitor.plot("saturated_fraction")
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert legend == ["NaN or infinite", "no value"]
+    marked, shown = (image.get_array().filled(-1).ravel().tolist() for image in figure.axes[0].images)
+    assert marked == [-1, -1, 0]  # the third is red
+    assert shown == [0.5, -1, -1]
+    profile_axes = monitor.plot_profile("saturated_fraction").axes[0]
+    crosses = [line.get_xdata().tolist() for line in profile_axes.lines if line.get_marker() == "x"]
+    assert crosses[0] == [2]
 
 
 def test_no_legend_where_nothing_is_odd():

@@ -4,12 +4,16 @@ import signal
 import subprocess
 
 from tutorials.__main__ import main
-from tutorials.lab.keras_loop import build_with_seed
+from tutorials.lab import two_circles
+from tutorials.lab.compiled_epochs import epochs_of
+from tutorials.lab.keras_loop import build_with_seed, replace_fit
 from tutorials.studies import Measurement, Replicates
 from tutorials.studies.many_seeds import BY_LAYER, HEALTH, METRICS, measured
 
+import keras
 import numpy as np
 import pytest
+from tensorflow.data import Dataset
 
 from callbacks.keras_internals import kernels, nonlinear_layers
 
@@ -28,6 +32,31 @@ def command(capfd):
 
     yield run
     signal.signal(signal.SIGINT, handler)
+
+
+@pytest.fixture(scope="session")
+def few_samples():
+    """In place of `two_circles`: three batches of 32 samples. A last, smaller batch doubles the time to compile."""
+
+    def data():
+        (x, y), (x_test, y_test) = two_circles()
+        return (x[:96], y[:96]), (x_test[:96], y_test[:96])
+
+    return data
+
+
+@pytest.fixture(scope="session")
+def batches_in_the_same_order():
+    """In place of `whole_epochs`: plain Keras, fed batch by batch what `whole_epochs` trains on."""
+
+    def replaced(model, seed):
+        def fit(x, y, **options):
+            batches = epochs_of((x, y), seed).flat_map(lambda *epoch: Dataset.from_tensor_slices(epoch).batch(32))
+            return keras.Model.fit(model, batches, steps_per_epoch=-(-len(x) // 32), shuffle=False, **options)
+
+        replace_fit(model, fit)
+
+    return replaced
 
 
 def draw(key, experiment, seeds, epochs, threads=None):

@@ -10,14 +10,10 @@ from pathlib import Path
 
 from tutorials import catalogue
 from tutorials.__main__ import main
-from tutorials.lab import two_circles
-from tutorials.lab.compiled_epochs import epochs_of
-from tutorials.lab.keras_loop import replace_fit
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from callbacks.tensorboard import reader
@@ -28,23 +24,19 @@ NETWORKS = {
     "shallow_tanh": {"shallow_tanh": 1},
     "deep_tanh": {"deep_tanh": 5},
     "deep_relu": {"deep_relu": 5},
-    "deeper_relu": {"relu_15_layers": 15, "relu_20_layers": 20},
-    "gradient_diagnosis": {"deep_tanh_gradients": 5, "deep_relu_gradients": 5},
+    "deeper_relu": {"relu_15_layers": 15},
     "xavier": {"deep_tanh": 5, "deep_tanh_glorot": 5},
     "adam": {"deep_tanh_sgd_0_01": 5, "deep_tanh_adam_0_01": 5},
     "weight_change": {"deep_tanh": 5, "deep_relu": 5},
     "depth": {"tanh_3_layers_5_wide": 3},
     "width": {"tanh_2_layers_20_wide": 2},
 }
-"""A script to the networks it trains, each with its hidden layers; of `depth` and `width` one."""
+"""A script to the networks it trains, each with its hidden layers; of those that train many alike, one.
+
+`gradient_diagnosis` is run in vanishing/test_gradient_diagnosis.py.
+"""
 
 PICTURES = {
-    "gradient_diagnosis": {"tanh_against_relu/gradients.png"}
-    | {
-        f"{network}/{picture}.png"
-        for network in NETWORKS["gradient_diagnosis"]
-        for picture in ("accuracy", "gradients")
-    },
     "xavier": {"deep_tanh/accuracy.png", "deep_tanh_glorot/accuracy.png", "xavier/gradients.png"},
     "adam": {"deep_tanh_sgd_0_01/accuracy.png", "deep_tanh_adam_0_01/accuracy.png", "adam/gradients.png"},
     "weight_change": {"weight_change/weight_change.png"},
@@ -52,22 +44,6 @@ PICTURES = {
     "width": set(),
 }
 """Those of the other scripts are NETWORK/accuracy.png."""
-
-
-def few_samples():
-    """Three batches of 32 samples; a last, smaller batch would double the time to compile."""
-    (x, y), (x_test, y_test) = two_circles()
-    return (x[:96], y[:96]), (x_test[:96], y_test[:96])
-
-
-def batches_in_the_same_order(model, seed):
-    """In place of `whole_epochs`: plain Keras, fed batch by batch what `whole_epochs` trains on."""
-
-    def fit(x, y, **options):
-        batches = epochs_of((x, y), seed).flat_map(lambda *epoch: tf.data.Dataset.from_tensor_slices(epoch).batch(32))
-        return keras.Model.fit(model, batches, steps_per_epoch=-(-len(x) // 32), shuffle=False, **options)
-
-    replace_fit(model, fit)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,15 +76,18 @@ def run(name, log_dir, **replaced):
     return Ran(name, log_dir, said.getvalue())
 
 
+def script_named(name):
+    return next(catalogue.script(folder, one) for folder, one in catalogue.sections() if one == name)
+
+
 @pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NETWORKS])
-def both(request, tmp_path_factory):
+def both(request, tmp_path_factory, few_samples, batches_in_the_same_order):
     """A script that was run as it is, and once more with plain Keras in place of `whole_epochs`."""
     name, replaced = request.param, {"two_circles": few_samples}
     if name == "shallow_tanh":
         replaced = {}  # all samples, the last batch smaller
-    if name in ("depth", "width"):
-        chosen = catalogue.script("extensions", name).experiments
-        replaced["EXPERIMENTS"] = [one for one in chosen if one.name in NETWORKS[name]]
+    if name in ("deeper_relu", "depth", "width"):
+        replaced["EXPERIMENTS"] = [one for one in script_named(name).experiments if one.name in NETWORKS[name]]
     whole = run(name, tmp_path_factory.mktemp("whole"), **replaced)
     plain = run(name, tmp_path_factory.mktemp("plain"), **replaced, whole_epochs=batches_in_the_same_order)
     return whole, plain
@@ -145,7 +124,7 @@ def test_every_network_is_a_run_with_the_gradients_of_every_layer(both):
             for quantity in ("gradient_abs_mean", "weight_l1"):
                 steps = [event.step for event in events.Tensors(f"{quantity}/dense_{number}")]
                 assert steps == list(range(EPOCHS))
-            if ran.name in ("gradient_diagnosis", "xavier", "adam"):
+            if ran.name in ("xavier", "adam"):
                 assert f"dense_{number}/kernel_0_grad" in tags
         assert f"gradient_abs_mean/dense_{hidden_layers + 2}" not in tags
 
@@ -158,8 +137,7 @@ def test_every_network_is_in_the_table_and_has_its_pictures(both):
     assert set(pictures) == PICTURES.get(ran.name, usual)
     assert all(path.stat().st_size > 10_000 for path in pictures.values())
     assert ran.said.count("Train: ") == len(NETWORKS[ran.name])
-    script = next(catalogue.script(folder, one) for folder, one in catalogue.sections() if one == ran.name)
-    for experiment in script.experiments:
+    for experiment in script_named(ran.name).experiments:
         if experiment.name in NETWORKS[ran.name]:
             published = experiment.published
             if isinstance(published, tuple):
@@ -174,7 +152,7 @@ def test_the_last_lines_are_the_next_to_type(both):
     ran, _ = both
     lines = [line.strip() for line in ran.said.strip().splitlines()]
     assert lines[-1].endswith(f"tensorboard --logdir {ran.log_dir}")
-    assert (f"python -m tutorials study {ran.name}" in lines) == (ran.name != "gradient_diagnosis")
+    assert f"python -m tutorials study {ran.name}" in lines
 
 
 def test_two_circles_trains_nothing_and_plots_the_samples(tmp_path):
@@ -184,22 +162,24 @@ def test_two_circles_trains_nothing_and_plots_the_samples(tmp_path):
     assert "study" not in ran.said
 
 
-@pytest.mark.parametrize(("name", "networks"), [("depth", 10), ("width", 50)])
+@pytest.mark.parametrize(("name", "networks"), [("deeper_relu", 2), ("depth", 10), ("width", 50)])
 def test_one_network_of_each_configuration(name, networks, tmp_path):
     trained = []
 
     def untrained(model, seed):
-        """In place of `whole_epochs`: notes the model, and that it is to be fitted, and spares the training."""
-        vars(model)["fit"] = lambda *_, **options: trained.append((model, options["epochs"]))
+        """In place of `whole_epochs`: notes the model and its epochs, and skips the training."""
+        history = keras.callbacks.History()
+        history.history = {"accuracy": [0.5], "val_accuracy": [0.5]}
+        vars(model)["fit"] = lambda *_, **options: trained.append((model, options["epochs"])) or history
         vars(model)["evaluate"] = lambda *_, **options: (0.7, 0.5)
 
     ran = run(name, tmp_path, whole_epochs=untrained)
-    experiments = catalogue.script("extensions", name).experiments
+    experiments = script_named(name).experiments
     assert len(experiments) == len(trained) == networks
     for experiment, (model, epochs) in zip(experiments, trained, strict=True):
         *hidden, output = model.layers
-        title = f"tanh, {len(hidden)} x {hidden[0].units}"
-        assert (experiment.title, output.units, epochs) == (title, 1, EPOCHS)
-        assert {layer.units for layer in hidden} == {hidden[0].units}
+        layers, *width = map(int, re.findall(r"\d+", experiment.name))
+        assert (len(hidden), {layer.units for layer in hidden}) == (layers, {*width} or {5})
+        assert (output.units, epochs) == (1, EPOCHS)
         assert ran.directory(experiment.name).is_dir()
     assert {experiment.title for experiment in experiments} <= {line.split("  ")[0] for line in ran.said.splitlines()}

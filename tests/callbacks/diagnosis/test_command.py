@@ -164,7 +164,10 @@ def test_a_closed_pipe_ends_it_with_the_status_of_the_signal(logs, monkeypatch):
 def test_a_closed_pipe_leaves_no_traceback(logs, root):
     """`python -m callbacks diagnose DIR | head -3`, with a `head` that is done before the first line comes."""
     command = [sys.executable, "-m", "callbacks", "diagnose", str(logs)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as by default
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root, env=buffered
+    )
     process.stdout.close()
     with process.stderr:
         assert process.stderr.read() == ""

@@ -1,14 +1,16 @@
-"""What a reader sees: a real TensorBoard over runs of the real script, asked over HTTP and opened in a real browser."""
+"""What the reader of `gradient_diagnosis` sees: a real TensorBoard over its runs, by HTTP and in a real browser."""
 
 import json
 import time
 import urllib.parse
 import urllib.request
 
-from tutorials.lab import two_circles
 from tutorials.vanishing import gradient_diagnosis
 
+import numpy as np
 import pytest
+
+from callbacks.tensorboard import reader
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("gradient_diagnosis_tensorboard")]  # its fixtures are made once
 
@@ -24,20 +26,42 @@ TAGS |= {f"diagnosis/{name}" for name in ("loss", "accuracy", "val_loss", "val_a
 TAGS |= {"gradient_sampled_steps"}
 
 
-def few_samples():
-    (x, y), test = two_circles()
-    return (x[:96], y[:96]), test
-
-
 @pytest.fixture(scope="module")
-def log_dir(tmp_path_factory):
-    """Two runs of the gradient diagnosis, so that each model has two; the second of three batches, to save time."""
+def log_dir(tmp_path_factory, batches_in_the_same_order):
+    """Two runs of the gradient diagnosis, so that each model has two: as it is, and with plain Keras."""
     directory = tmp_path_factory.mktemp("logs")
     gradient_diagnosis.run(epochs=EPOCHS, log_dir=directory)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gradient_diagnosis, "two_circles", few_samples)
+        patch.setattr(gradient_diagnosis, "whole_epochs", batches_in_the_same_order)
         gradient_diagnosis.run(epochs=EPOCHS, log_dir=directory)
     return directory
+
+
+def test_with_whole_epochs_and_without_the_numbers_are_the_same(log_dir):
+    for network in ("deep_tanh_gradients", "deep_relu_gradients"):
+        ours, theirs = (reader.runs(log_dir / network / seed)[0].evidence for seed in ("seed1", "seed1_2"))
+        assert {*ours.metrics} == {*theirs.metrics} == {"loss", "accuracy", "val_loss", "val_accuracy"}
+        for name, values in theirs.metrics.items():
+            assert len(values) == EPOCHS
+            np.testing.assert_allclose(ours.metrics[name], values, rtol=1e-3, atol=2.1e-3, err_msg=f"{network} {name}")
+        for kind, quantity in (("gradients", "abs_mean"), ("weights", "l1"), ("activations", "std")):
+            recorded, expected = (getattr(evidence, kind).history[quantity] for evidence in (ours, theirs))
+            np.testing.assert_allclose(recorded, expected, rtol=1e-2, err_msg=f"{network} {quantity}")
+
+
+def test_the_pictures(log_dir):
+    pictures = {path.relative_to(log_dir).as_posix(): path for path in log_dir.rglob("*.png")}
+    assert set(pictures) == {
+        *(
+            f"deep_{network}_gradients/{seed}/{picture}.png"
+            for network in ("tanh", "relu")
+            for seed in ("seed1", "seed1_2")
+            for picture in ("accuracy", "gradients")
+        ),
+        "tanh_against_relu/seed1/gradients.png",
+        "tanh_against_relu/seed1_2/gradients.png",
+    }
+    assert all(path.stat().st_size > 10_000 for path in pictures.values())
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +107,7 @@ def test_the_tutorials_filter_finds_every_layers_histogram(address):
         events = ask(f"{address}/data/plugin/histograms/histograms", run=run, tag="dense_2/kernel_0_grad")
         assert len(events) == EPOCHS
         counts = [sum(count for _, _, count in buckets) for _, _, buckets in events]
-        assert counts == pytest.approx([(16 if run.endswith("seed1") else 3) * 25] * EPOCHS)  # steps by elements
+        assert counts == pytest.approx([16 * 25] * EPOCHS)  # steps by elements
     distributions = ask(f"{address}/data/plugin/distributions/tags")
     assert {run: sorted(tags) for run, tags in distributions.items()} == {
         run: sorted(tags) for run, tags in histograms.items()
