@@ -57,7 +57,8 @@ def heatmap(values: np.ndarray, layers: Sequence[str], epochs: Sequence[int], ti
     Returns:
         A `matplotlib.figure.Figure`.
     """
-    figure = new_figure(figsize=(8, min(12, 1.8 + 0.3 * len(layers))), layout="constrained")
+    height = np.clip(1.8 + 0.3 * len(layers), 3.8, 12)  # so that the label fits beside the colour bar
+    figure = new_figure(figsize=(8, height), layout="constrained")
     axes = figure.add_subplot()
     image = draw_heatmap(axes, values, layers, epochs)
     axes.set_title(title)

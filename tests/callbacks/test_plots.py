@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from callbacks import ActivationMonitor, GradientMonitor
+from callbacks import ActivationMonitor, GradientMonitor, WeightNormMonitor
 from callbacks.plots import NONFINITE_COLOUR, ZERO_COLOUR, heatmap, png, profile
 
 VALUES = np.array([[1e-3, 1.0, 0.0], [1e-2, np.nan, 0.5], [1e-1, 2.0, np.inf]])
@@ -48,6 +48,15 @@ def test_what_has_no_value_is_not_shown_as_nan():
 
 def test_no_legend_where_nothing_is_odd():
     assert heatmap(np.ones((2, 2)), ["a", "b"], [0, 1], "", "").axes[0].get_legend() is None
+
+
+def test_the_label_of_the_colour_bar_is_shown_whole():
+    for monitor in (GradientMonitor, WeightNormMonitor, ActivationMonitor):
+        label = max(monitor.QUANTITIES.values(), key=len)
+        figure = heatmap(np.ones((2, 1)), ["a"], [0, 1], "", label)
+        figure.draw_without_rendering()
+        extent = figure.axes[1].yaxis.label.get_window_extent()
+        assert 0 <= extent.y0 < extent.y1 <= figure.bbox.y1
 
 
 @pytest.mark.parametrize("count", [1, 5, 100])
