@@ -37,16 +37,47 @@ def assert_untouched(model):
     assert "apply" not in vars(model.optimizer)
 
 
-def test_history_is_what_a_tape_finds():
-    monitor = GradientMonitor()
-    build().fit(X, Y, epochs=3, **IN_ORDER, callbacks=[monitor])
+@pytest.fixture(scope="module")
+def three_epochs(tmp_path_factory):
+    """Two monitors of one training, the log directory of the first, and each epoch's gradients as a tape finds them."""
+    log_dir = tmp_path_factory.mktemp("three_epochs")
+    monitors = [GradientMonitor(log_dir, histogram_freq=2), GradientMonitor()]
+    model = build()
+    model.fit(X, Y, epochs=3, **IN_ORDER, callbacks=monitors)
+    assert_untouched(model)
+    twin = build()
+    return monitors, log_dir, [gradients_by_tape(twin, X, Y, 16) for _ in range(3)]
+
+
+@pytest.mark.xdist_group("three_epochs")
+def test_history_is_what_a_tape_finds(three_epochs):
+    (monitor, _), _, epochs = three_epochs
     assert monitor.layers == ["dense_1", "dense_2", "dense_3"]
     assert monitor.epochs == [0, 1, 2]
     assert set(monitor.history) == set(STATISTICS)
     assert all(values.shape == (3, 3) for values in monitor.history.values())
-    model = build()
-    for epoch in range(3):
-        assert largest_error(monitor.history, gradients_by_tape(model, X, Y, 16), epoch) < 2e-4
+    for epoch, steps in enumerate(epochs):
+        assert largest_error(monitor.history, steps, epoch) < 2e-4
+
+
+@pytest.mark.xdist_group("three_epochs")
+def test_histogram_pools_every_step(three_epochs, read_tensors):
+    _, log_dir, epochs = three_epochs
+    histograms = read_tensors(log_dir)["dense_2/kernel_0_grad"]
+    assert sorted(histograms) == [0, 2]
+    for epoch, histogram in histograms.items():
+        counts, edges = np.histogram([kernels[1] for kernels in epochs[epoch]], BUCKETS)
+        assert histogram.shape == (BUCKETS, 3)
+        assert histogram[:, 2].sum() == 4 * 25  # steps by elements
+        np.testing.assert_allclose(histogram[:, 0], edges[:-1], rtol=1e-3, atol=1e-7)
+        assert np.abs(histogram[:, 2] - counts).sum() <= 4  # values on an edge may fall to either side
+
+
+@pytest.mark.xdist_group("three_epochs")
+def test_two_monitors_at_once_see_the_same(three_epochs):
+    (first, second), _, _ = three_epochs
+    for name in first.history:
+        np.testing.assert_array_equal(first.history[name], second.history[name])
 
 
 def test_gradient_is_the_weight_change_over_the_learning_rate():
@@ -136,15 +167,6 @@ def test_an_exception_inside_the_step_restores_the_model_at_once():
     with pytest.raises(Exception, match="the data is broken"):
         model.fit(generator(), verbose=0, callbacks=[GradientMonitor(), count])
     assert steps
-    assert_untouched(model)
-
-
-def test_two_monitors_at_once_see_the_same():
-    first, second = GradientMonitor(), GradientMonitor()
-    model = build()
-    model.fit(X, Y, epochs=2, verbose=0, callbacks=[first, second])
-    for name in first.history:
-        np.testing.assert_array_equal(first.history[name], second.history[name])
     assert_untouched(model)
 
 
@@ -283,22 +305,6 @@ def test_by_default_as_many_steps_are_seen_as_the_size_of_the_kernels_allows():
     assert sampled(100, 4) == [60]  # all
     assert sampled(100, 2) == [60]  # at most 100, so every second of 120
     assert sampled(100_000, 4) == [30]  # 700,000 elements: 35 steps at most, so every second of 60
-
-
-def test_histogram_pools_every_step(tmp_path, read_tensors):
-    monitor = GradientMonitor(tmp_path, histogram_freq=2)
-    build().fit(X, Y, epochs=3, **IN_ORDER, callbacks=[monitor])
-    histograms = read_tensors(tmp_path)["dense_2/kernel_0_grad"]
-    assert sorted(histograms) == [0, 2]
-    model = build()
-    for epoch in range(3):
-        steps = [kernels[1] for kernels in gradients_by_tape(model, X, Y, 16)]
-        if epoch in histograms:
-            counts, edges = np.histogram(steps, BUCKETS)
-            assert histograms[epoch].shape == (BUCKETS, 3)
-            assert histograms[epoch][:, 2].sum() == 4 * 25  # steps by elements
-            np.testing.assert_allclose(histograms[epoch][:, 0], edges[:-1], rtol=1e-3, atol=1e-7)
-            assert np.abs(histograms[epoch][:, 2] - counts).sum() <= 4  # values on an edge may fall to either side
 
 
 def test_histogram_of_a_large_kernel_is_a_sample(tmp_path, read_tensors):

@@ -51,12 +51,15 @@ def test_no_legend_where_nothing_is_odd():
 
 
 def test_the_label_of_the_colour_bar_is_shown_whole():
-    for monitor in (GradientMonitor, WeightNormMonitor, ActivationMonitor):
-        label = max(monitor.QUANTITIES.values(), key=len)
-        figure = heatmap(np.ones((2, 1)), ["a"], [0, 1], "", label)
-        figure.draw_without_rendering()
-        extent = figure.axes[1].yaxis.label.get_window_extent()
-        assert 0 <= extent.y0 < extent.y1 <= figure.bbox.y1
+    labels = [
+        label
+        for monitor in (GradientMonitor, WeightNormMonitor, ActivationMonitor)
+        for label in monitor.QUANTITIES.values()
+    ]
+    figure = heatmap(np.ones((2, 1)), ["a"], [0, 1], "", max(labels, key=len))
+    figure.draw_without_rendering()
+    extent = figure.axes[1].yaxis.label.get_window_extent()
+    assert 0 <= extent.y0 < extent.y1 <= figure.bbox.y1
 
 
 @pytest.mark.parametrize("count", [1, 5, 100])

@@ -55,7 +55,14 @@ def test_it_changes_nothing(samples, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize(("stop_on", "epochs"), [("weights_not_moving", 3), (["nonfinite"], 12), ("error", 3)], ids=str)
+@pytest.mark.parametrize(
+    ("stop_on", "epochs"),
+    [
+        ("weights_not_moving", 3),
+        pytest.param(["nonfinite"], 12, marks=pytest.mark.slow),
+        pytest.param("error", 3, marks=pytest.mark.slow),
+    ],
+)
 def test_stop_on_ends_a_hopeless_training_as_soon_as_the_sign_has_lasted(samples, capsys, stop_on, epochs):
     diagnosis = Diagnosis(stop_on=stop_on)
     history = network(learning_rate=1e-9).fit(*samples, epochs=12, verbose=0, callbacks=[diagnosis])
