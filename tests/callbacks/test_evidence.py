@@ -2,7 +2,9 @@ import keras
 import numpy as np
 import pytest
 
+from callbacks import Diagnosis, GradientMonitor
 from callbacks.evidence import Evidence, MonitorRecord, model_facts
+from callbacks.tensorboard import reader
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,23 @@ def test_facts_of_models_that_are_no_classifiers():
     scalar.compile("sgd", "binary_crossentropy")
     for model in (two, scalar):
         assert "classes" not in model_facts(model, model.optimizer, None)
+
+
+def test_what_cannot_be_told_of_a_model_ends_no_training(tmp_path):
+    """In a second `fit` the losses of an activity regularizer are symbolic, and have no value."""
+    x, y = np.random.RandomState(1).rand(8, 4), np.zeros(8)
+    hidden = keras.layers.Dense(3, "relu", activity_regularizer="l2", name="hidden")
+    model = keras.Sequential([keras.Input((4,)), hidden, keras.layers.Dense(1, "sigmoid", name="output")])
+    model.compile("sgd", "binary_crossentropy")
+    for number in range(2):
+        gradients = GradientMonitor(tmp_path / str(number))
+        model.fit(x, y, epochs=2, verbose=0, callbacks=[gradients, Diagnosis(verbose=0)])
+        assert gradients.epochs == [0, 1]
+    facts = model_facts(model, model.optimizer, 2)
+    assert np.isnan(facts["penalty"])
+    assert (facts["learning_rate"], facts["classes"], [*facts["kernels"]]) == (0.01, 2, ["hidden", "output"])
+    (run,) = reader.runs(tmp_path / "1")
+    assert run.evidence.facts["classes"] == 2
 
 
 def test_evidence_until_an_epoch_and_its_accuracy():
