@@ -16,13 +16,13 @@ check: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/pytest -p no:nbval -n 2 --dist loadgroup -m "not slow"
 
 test: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -p no:nbval -n 2 --dist loadgroup
 	$(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env notebooks
 
 # Which lines the quick tests do not reach.
