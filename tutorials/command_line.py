@@ -156,17 +156,14 @@ def until_interrupted(
 
 def table(results: "Sequence[Result]") -> str:
     """Return a table of the results as text: model, published accuracies, measured accuracies."""
-    from tutorials.studies import text_table  # loads TensorFlow, as the results have already
+    from tutorials.studies.study_tables import text_table, train_and_test  # loads TensorFlow, as the results have
 
     head = ("model", "published train / test", "measured train / test")
-    rows = [
-        (one.title, _accuracies(one.published), _accuracies((one.train_accuracy, one.test_accuracy))) for one in results
-    ]
+    rows = []
+    for one in results:
+        published = one.published if isinstance(one.published, str) else train_and_test(*one.published)
+        rows.append((one.title, published, train_and_test(one.train_accuracy, one.test_accuracy)))
     return text_table([head, *rows])
-
-
-def _accuracies(value: tuple[float, float] | str) -> str:
-    return value if isinstance(value, str) else "{:.3f} / {:.3f}".format(*value)
 
 
 def _tensorboard() -> str:

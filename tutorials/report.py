@@ -1,7 +1,6 @@
 """The results in a log directory, presented: the verdict on every claim, and one HTML page of everything."""
 
 import base64
-import csv
 import dataclasses
 import sys
 from collections.abc import Sequence
@@ -12,10 +11,11 @@ import numpy as np
 from tabulate import tabulate
 
 from . import catalogue
+from .studies.csv_files import write_rows
 from .studies.judging import DOES_NOT_HOLD, HOLDS, Claim, FoundMembers, Judged, judge
 from .studies.replicates import write_whole
 from .studies.store import Study
-from .studies.study_tables import text_table, wilson
+from .studies.study_tables import text_table
 
 INTRODUCTION = (
     f"A claim is tried on every seed by the rule beside it. It holds where {HOLDS:.0%} of seeds or more bear it out, "
@@ -50,10 +50,7 @@ def print_claims(log_dir: str | Path) -> None:
 
 def write_claims(rows: Sequence[dict[str, str]], log_dir: str | Path) -> None:
     """Write the table of claims as CSV and as Markdown."""
-    with write_whole(Path(log_dir, "claims.csv"), "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
+    write_rows(Path(log_dir, "claims.csv"), rows)
     with write_whole(Path(log_dir, "claims.md"), "w", encoding="utf-8") as file:
         file.write(tabulate(rows, "keys", tablefmt="github", disable_numparse=True) + "\n")
     print(f"\nwrote {Path(log_dir, 'claims.csv')} and {Path(log_dir, 'claims.md')}")
@@ -146,20 +143,9 @@ def _study(log_dir: str | Path, folder: str, name: str) -> Section:
         study = Study.load(log_dir, name)
     except (OSError, ValueError, KeyError):
         return Section(name, description, [], [], f"python -m tutorials study {name}")
-    rows = []
-    for experiment, members in study.trained.items():
-        low, middle, high = np.quantile(members.test_accuracy, [0.25, 0.5, 0.75])
-        learned = int(members.learned.sum())
-        rows.append(
-            {
-                "model": study.title(experiment),
-                "epochs": str(study.configurations[experiment]["epochs"]),
-                "test accuracy, median (quartiles)": f"{middle:.3f} ({low:.3f} to {high:.3f})",
-                "seeds that learned": f"{learned} of {len(members.seeds)}",
-                "95 % interval": "{:.0%} to {:.0%}".format(*wilson(learned, len(members.seeds))),
-            }
-        )
-    return Section(name, description, [_picture(path) for path in sorted(study.directory.glob("*.png"))], rows, "")
+    return Section(
+        name, description, [_picture(path) for path in sorted(study.directory.glob("*.png"))], study.rows(), ""
+    )
 
 
 def _runs(log_dir: str | Path) -> list[Section]:

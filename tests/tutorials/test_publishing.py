@@ -5,11 +5,12 @@ import shutil
 
 from tutorials import catalogue
 from tutorials.publishing import Results, collect, texts
-from tutorials.publishing.kept import RESULTS, ROOT, read_rows
+from tutorials.publishing.kept import RESULTS, ROOT
 from tutorials.publishing.pictures import PICTURES
 from tutorials.publishing.publish import PAGES
 from tutorials.publishing.tables import BLOCKS
 from tutorials.studies import Experiment, judge, study
+from tutorials.studies.csv_files import read_rows
 from tutorials.vanishing import deep_tanh
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is kept of the studies in docs/results/, as text, and how it is read again."""
 
-import csv
-import io
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,8 +9,8 @@ from tutorials import catalogue
 from tutorials.course import recurrent
 from tutorials.report import causes_of_failure
 from tutorials.studies import Claim, Experiment, Judgement, Measurement, Replicates, Study, judge
+from tutorials.studies.csv_files import Row, read_rows, write_rows
 from tutorials.studies.judging import FoundMembers
-from tutorials.studies.replicates import write_whole
 
 import keras
 import numpy as np
@@ -25,8 +23,6 @@ RESULTS = "docs/results"
 
 PICTURED_STEPS = 100
 """Length of the sequences whose gradients are drawn."""
-
-Row = dict[str, str]
 
 
 def collect(log_dir: str | Path, root: Path = ROOT) -> None:
@@ -99,30 +95,6 @@ def _input_gradient_rows(found: FoundMembers) -> list[Row]:
                 by_step = {f"step_{step}": f"{norm:.4g}" for step, norm in enumerate(norms, 1)}
                 rows.append({"cell": cell, "seed": str(seed), "trained": str(trained), **by_step})
     return rows
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Return the rows of a CSV file, each a dict of strings; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows as a CSV file; the columns are those of the row that has most."""
-    with write_whole(path, "w", encoding="utf-8", newline="") as file:
-        file.write(as_csv(rows))
-
-
-def as_csv(rows: Sequence[Row]) -> str:
-    """Return rows as the text of a CSV file."""
-    text = io.StringIO()
-    columns = list(dict.fromkeys(column for row in sorted(rows, key=len, reverse=True) for column in row))
-    table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return text.getvalue()
 
 
 class Results:

@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+from tutorials.studies.csv_files import as_csv
 from tutorials.studies.replicates import write_whole
 
-from .kept import ROOT, Results, as_csv, collect
+from .kept import ROOT, Results, collect
 from .pictures import PICTURES
 from .tables import BLOCKS, cures
 

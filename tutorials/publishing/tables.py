@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterable, Sequence
 from tutorials import catalogue
 from tutorials.course import advice, remedies
 from tutorials.studies import LEARNED, Experiment, Replicates
+from tutorials.studies.csv_files import Row
 from tutorials.studies.judging import DOES_NOT_HOLD, HOLDS
-from tutorials.studies.study_tables import wilson
+from tutorials.studies.study_tables import median_and_quartiles, train_and_test
 
 import numpy as np
 from tabulate import tabulate
 
+from callbacks.diagnosis.cures import MIN_SHARE
 from callbacks.diagnosis.rules import RULES
 
-from .kept import Results, Row
+from .kept import Results
 
 
 def cures(results: Results) -> list[Row]:
@@ -55,9 +57,9 @@ def tutorial_table(results: Results) -> str:
             rows.append(
                 (
                     study.title(experiment),
-                    own if isinstance(own, str) else "{:.3f} / {:.3f}".format(*own),
-                    f"{members.train_accuracy[0]:.3f} / {members.test_accuracy[0]:.3f}",
-                    _median(members.test_accuracy),
+                    own if isinstance(own, str) else train_and_test(*own),
+                    train_and_test(members.train_accuracy[0], members.test_accuracy[0]),
+                    median_and_quartiles(members.test_accuracy),
                     f"{members.learned.sum()} of {len(members.seeds)}",
                 )
             )
@@ -86,20 +88,8 @@ def study_table(*names: str) -> Callable[[Results], str]:
     """Returns a block: the accuracies of some studies, a line per configuration."""
 
     def table(results: Results) -> str:
-        rows = []
-        for name in names:
-            study = results.study(name)
-            for experiment, members in study.trained.items():
-                rows.append(
-                    (
-                        study.title(experiment),
-                        str(study.configurations[experiment]["epochs"]),
-                        _median(members.test_accuracy),
-                        f"{members.learned.sum()} of {len(members.seeds)}",
-                        "{:.0%} to {:.0%}".format(*wilson(int(members.learned.sum()), len(members.seeds))),
-                    )
-                )
-        return markdown(("model", "epochs", "test accuracy, median (quartiles)", "seeds that learned", "95 %"), rows)
+        rows = [row for name in names for row in results.study(name).rows()]
+        return markdown([*rows[0]], [[*row.values()] for row in rows])
 
     return table
 
@@ -130,7 +120,7 @@ def advice_table(results: Results) -> str:
         own = [row for row in rows if (row["rule"], row["network"]) == (fault.rule, fault.title)]
         (without,) = (row for row in own if not row["remedy"])
         tried = sorted((row for row in own if row["remedy"]), key=lambda row: -int(row["learned"]))
-        helps = [row for row in tried if int(row["learned"]) >= HOLDS * int(row["seeds"])]
+        helps = [row for row in tried if int(row["learned"]) >= MIN_SHARE * int(row["seeds"])]
         cells = (
             "; ".join(f"{row['remedy']} ({row['learned']})" for row in group)
             for group in (helps, [row for row in tried if row not in helps])
@@ -192,11 +182,6 @@ def rules_sentence(results: Results) -> str:
 def rules_list(results: Results) -> str:
     """The rules of `Diagnosis`, each with the first line of what it says of itself."""
     return "\n".join(f"- `{name}`: {(rule.__doc__ or name).splitlines()[0]}" for name, rule in RULES.items())
-
-
-def _median(values: np.ndarray) -> str:
-    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-    return f"{middle:.3f} ({low:.3f} to {high:.3f})"
 
 
 BLOCKS: dict[str, Callable[[Results], str]] = {

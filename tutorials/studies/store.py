@@ -7,7 +7,6 @@ its experiments' own has a directory of its own, `NAME_20_epochs`.
 """
 
 import contextlib
-import csv
 import dataclasses
 import json
 import shutil
@@ -24,8 +23,9 @@ from matplotlib.figure import Figure
 from callbacks.plots import png
 from callbacks.tensorboard import SummaryWriter
 
+from .csv_files import write_rows
 from .replicates import Replicates, write_whole
-from .study_tables import gradient_ratio, text_table
+from .study_tables import gradient_ratio, median_and_quartiles, text_table, wilson
 
 NOT_DESCRIBING = ("title", "file", "own_epochs")
 """Entries of a configuration that are no columns of results.csv."""
@@ -75,16 +75,24 @@ class Study:
         """Return the columns that describe an experiment."""
         return {key: value for key, value in self.configurations[name].items() if key not in NOT_DESCRIBING}
 
+    def rows(self) -> list[dict[str, str]]:
+        """Return the models as rows of a table: column to text."""
+        return [
+            {
+                "model": self.title(name),
+                "epochs": str(self.configurations[name]["epochs"]),
+                "test accuracy, median (quartiles)": median_and_quartiles(members.test_accuracy),
+                "seeds that learned": f"{members.learned.sum()} of {len(members.seeds)}",
+                "95 % interval": "{:.0%} to {:.0%}".format(*wilson(int(members.learned.sum()), len(members.seeds))),
+            }
+            for name, members in self.trained.items()
+        ]
+
     def table(self) -> str:
-        """Return the study as text, a line per configuration: medians and quartiles, seeds that learned, gradients."""
-        rows = [("model", "epochs", "test accuracy, median (quartiles)", "learned", "first/last gradient")]
-        for name, members in self.trained.items():
-            low, middle, high = np.quantile(members.test_accuracy, [0.25, 0.5, 0.75])
-            accuracy = f"{middle:.3f} ({low:.3f} to {high:.3f})"
-            learned = f"{members.learned.sum()} of {len(members.seeds)}"
-            epochs = str(self.configurations[name]["epochs"])
-            rows.append((self.title(name), epochs, accuracy, learned, f"{gradient_ratio(members):.3g}"))
-        return text_table(rows)
+        """Return the study as text, a line per model: its row, and the ratio of its first and last gradient."""
+        ratios = [f"{gradient_ratio(members):.3g}" for members in self.trained.values()]
+        rows = [row | {"first/last gradient": ratio} for row, ratio in zip(self.rows(), ratios, strict=True)]
+        return text_table([[*rows[0]], *([*row.values()] for row in rows)])
 
 
 def read_index(directory: Path) -> dict[str, Any]:
@@ -110,11 +118,7 @@ def write_study(done: Study, seeds: list[int]) -> None:
     with write_whole(done.directory / "study.json", "w", encoding="utf-8") as file:
         json.dump(index, file, indent=1)
     rows = [row for name in done.members for row in _rows(done, name)]
-    columns = list(dict.fromkeys(column for row in sorted(rows, key=len, reverse=True) for column in row))
-    with write_whole(done.directory / "results.csv", "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, columns, restval="")
-        table.writeheader()
-        table.writerows(rows)
+    write_rows(done.directory / "results.csv", rows)
 
 
 def _rows(done: Study, name: str) -> list[dict[str, Any]]:

@@ -15,6 +15,25 @@ def text_table(rows: Sequence[Sequence[str]]) -> str:
     return tabulate(body, head, tablefmt="simple", disable_numparse=True)
 
 
+def median_and_quartiles(values: np.ndarray) -> str:
+    """Return the middle of a sample as text.
+
+    >>> median_and_quartiles(np.array([0.4, 0.5, 0.6, 0.8, 0.9]))
+    '0.600 (0.500 to 0.800)'
+    """
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return f"{middle:.3f} ({low:.3f} to {high:.3f})"
+
+
+def train_and_test(train: float, test: float) -> str:
+    """Return two accuracies as the tutorial writes them.
+
+    >>> train_and_test(0.53, 0.468)
+    '0.530 / 0.468'
+    """
+    return f"{train:.3f} / {test:.3f}"
+
+
 def wilson(successes: int, trials: int) -> tuple[float, float]:
     """Return the 95 % confidence interval of a share: the score interval of Wilson (1927, JASA 22, 209-212).
 
