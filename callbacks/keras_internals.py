@@ -207,6 +207,30 @@ def after_call(layer: keras.layers.Layer, listener: Callable[[keras.layers.Layer
             vars(layer)["call"] = replaced
 
 
+@contextlib.contextmanager
+def before_compute_loss(model: keras.Model, listener: Callable[..., None]) -> Iterator[None]:
+    """While open, call `listener(inputs=, targets=, predictions=, sample_weights=)` before `model.compute_loss`.
+
+    Replaces the method on the instance. A callback method that is given the batch would replace it. A compiled train
+    step sees the listener only if it is traced while this is open.
+    """
+    compute_loss, replaced = model.compute_loss, vars(model).get("compute_loss")
+
+    def listened_compute_loss(
+        x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        listener(inputs=x, targets=y, predictions=y_pred, sample_weights=sample_weight)
+        return compute_loss(x, y, y_pred, sample_weight, *args, **kwargs)
+
+    vars(model)["compute_loss"] = listened_compute_loss
+    try:
+        yield
+    finally:
+        del vars(model)["compute_loss"]
+        if replaced is not None:
+            vars(model)["compute_loss"] = replaced
+
+
 class TrainFunctionTap:
     """Stands in for `model.train_function` during one `fit`, so that listeners are there while the step is traced.
 
