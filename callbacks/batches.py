@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ._accumulation import variable_of_each_replica
 from ._batch_statistics import ArrayStatistics, array_statistics, features_of, joined, no_statistics
+from .evidence import ArrayFacts
 from .keras_internals import before_compute_loss
 
 MAX_BATCHES_AT_FIRST, MAX_BATCHES = 200, 8
@@ -31,8 +32,8 @@ class BatchRecorder:
         replicas: number of replicas that train at the same time.
 
     >>> recorder = BatchRecorder(model, replicas=1)
-    >>> recorder.read()["targets"]["y"].highest
-    array([1.], dtype=float32)
+    >>> recorder.read()["targets"][0].highest
+    [1.0]
     """
 
     def __init__(self, model: keras.Model, replicas: int) -> None:
@@ -42,6 +43,7 @@ class BatchRecorder:
         self._last_step = variable_of_each_replica(tf.constant(MAX_BATCHES_AT_FIRST))
         self._sees_inputs = variable_of_each_replica(tf.constant(True))
         self._variables: dict[tuple[str, str], ArrayStatistics] = {}
+        self._shapes: dict[tuple[str, str], tuple[int | None, ...]] = {}
 
     @contextlib.contextmanager
     def listen(self) -> Iterator[None]:
@@ -70,11 +72,12 @@ class BatchRecorder:
                 for variable, value in zip(variables, no_statistics(variables.mean.shape[0]), strict=True):
                     variable.assign(value)
 
-    def read(self) -> dict[str, dict[str, ArrayStatistics]]:
-        """Return a dict of each of `ROLES` to a dict of the arrays' names to their statistics so far, as arrays."""
-        found: dict[str, dict[str, ArrayStatistics]] = {role: {} for role in ROLES}
+    def read(self) -> dict[str, list[ArrayFacts]]:
+        """Return a dict of each of `ROLES` to what was seen of its arrays so far."""
+        found: dict[str, list[ArrayFacts]] = {role: [] for role in ROLES}
         for (role, name), variables in self._variables.items():
-            found[role][name] = ArrayStatistics(*(np.asarray(variable) for variable in variables))
+            seen = ArrayStatistics(*(np.asarray(variable) for variable in variables))
+            found[role].append(ArrayFacts.of(name, self._shapes[role, name], seen))
         return found
 
     def _take(self, **batch: Any) -> None:
@@ -88,6 +91,7 @@ class BatchRecorder:
             return
         for key, array in named.items():
             if key not in self._variables:
+                self._shapes[key] = tuple(array.shape)
                 with tf.init_scope():  # the step is being traced, and a variable may be made outside only
                     zero = no_statistics(features_of(tuple(array.shape)))
                     self._variables[key] = ArrayStatistics(*(variable_of_each_replica(value) for value in zero))

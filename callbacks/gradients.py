@@ -12,8 +12,8 @@ import tensorflow as tf
 from ._accumulation import EpochTotals, StepCounts, StepSampler
 from ._histogram_sample import HistogramSample
 from ._statistics import GradientStatistics, gradient_statistics
-from .evidence import model_facts
 from .keras_internals import TrainFunctionTap, before_apply, distribution_strategy, inner_optimizer, kernels
+from .model_facts import model_facts
 from .monitor import Monitor
 
 ELEMENTS_PER_EPOCH = 25_000_000

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from ..activations import ActivationMonitor
-from ..evidence import Evidence, MonitorRecord, model_facts
+from ..evidence import Evidence, MonitorRecord
 from ..gradients import GradientMonitor
 from ..keras_internals import nonlinear_layers
 from ..monitor import Monitor
