@@ -1238,7 +1238,7 @@ def gan_of_a_ring():
 # Labels in order, not shuffled
 
 
-@PROGRAMS.faulty("labels in order, not shuffled", learned=at_least(0.9, "val_accuracy"))
+@PROGRAMS.faulty("labels in order, not shuffled", learned=at_least(0.8, "val_accuracy"))
 def digits_sorted_and_not_shuffled():
     """The digits are sorted by their label, and fit is told not to shuffle."""
     x, y = digits()
@@ -1246,7 +1246,7 @@ def digits_sorted_and_not_shuffled():
     model = keras.Sequential(
         [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(64, "relu"), layers.Dense(10, "softmax")]
     )
-    model.compile(optimizers.Adam(0.005), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
     validation = (x[1000:], y[1000:])
     return model, {"x": x[train], "y": y[train], "epochs": 8, "shuffle": False, "validation_data": validation}
 
@@ -1257,11 +1257,12 @@ def bars_from_two_folders():
     x, y = bars(5)
     order = np.argsort(y, kind="stable")
     data = tf.data.Dataset.from_tensor_slices((x[order], y[order])).batch(32)
-    model = keras.Sequential([keras.Input((16, 16, 1)), layers.Conv2D(8, 5, activation="relu")])
-    model.add(layers.GlobalMaxPooling2D())
+    model = keras.Sequential([keras.Input((16, 16, 1)), layers.Conv2D(8, 3, activation="relu"), layers.MaxPooling2D()])
+    model.add(layers.Flatten())
+    model.add(layers.Dense(16, "relu"))
     model.add(layers.Dense(1, "sigmoid"))
-    model.compile(optimizers.Adam(0.02), "binary_crossentropy", metrics=["accuracy"])
-    return model, {"x": data, "epochs": 10, "validation_data": bars(6)}
+    model.compile(optimizers.SGD(0.05), "binary_crossentropy", metrics=["accuracy"])
+    return model, {"x": data, "epochs": 8, "validation_data": bars(6)}
 
 
 @PROGRAMS.healthy("labels in order, not shuffled", learned=at_least(0.9))
@@ -1353,7 +1354,21 @@ def illnesses_with_sample_weights():
 
 @PROGRAMS.faulty("initial weights", learned=at_least(0.8))
 def digits_with_a_nan_weight():
-    """One weight is a NaN before the training starts, as from a damaged file."""
+    """One weight of the last layer is a NaN before the training starts, as from a damaged file."""
+    x, y = digits()
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(32, "relu"), layers.Dense(10, "softmax")]
+    )
+    kernel, bias = model.layers[-1].get_weights()
+    kernel[5, 5] = np.nan
+    model.layers[-1].set_weights([kernel, bias])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model, {"x": x, "y": y, "epochs": 6}
+
+
+@PROGRAMS.faulty("initial weights", learned=None)
+def digits_with_a_nan_weight_before_relu():
+    """One weight is a NaN, in front of a ReLU: on most processors ReLU makes it 0, and the other units do the work."""
     x, y = digits()
     model = keras.Sequential(
         [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(32, "relu"), layers.Dense(10, "softmax")]
@@ -1532,7 +1547,7 @@ def customers_with_the_sign_wrong():
     return model, {"x": x, "y": y, "epochs": 10}
 
 
-@PROGRAMS.healthy("the loss does not fit the task", learned=at_most(0.05, "reconstruction"))
+@PROGRAMS.healthy("the loss does not fit the task", learned=at_most(0.035, "reconstruction"))
 def variational_autoencoder():
     """A loss of two parts that the model adds itself, with noise inside: `compile` gets none."""
 

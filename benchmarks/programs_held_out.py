@@ -169,7 +169,7 @@ def sentiment_with_softmax_layer():
     return model, {"x": x, "y": y, "epochs": 8, "batch_size": 32}
 
 
-@PROGRAMS.faulty("softmax over one unit", lambda h: h["mae"][-1] <= 0.12)
+@PROGRAMS.faulty("softmax over one unit", lambda h: h["mae"][-1] <= 0.15)
 def progression_with_softmax():
     """A regression of targets in [0, 1] ends in softmax over one unit, which is always 1."""
     x, y = diabetes()
@@ -684,8 +684,8 @@ def bars_with_pixels_to_255():
     model.add(layers.Dense(64, activation="relu"))
     model.add(layers.Dense(32, activation="relu"))
     model.add(layers.Dense(3, activation="softmax"))
-    model.compile(keras.optimizers.SGD(0.01), "categorical_crossentropy", metrics=["accuracy"])
-    return model, {"x": x, "y": keras.utils.to_categorical(y), "epochs": 12, "batch_size": 32}
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "categorical_crossentropy", metrics=["accuracy"])
+    return model, {"x": x, "y": keras.utils.to_categorical(y), "epochs": 15, "batch_size": 32}
 
 
 @PROGRAMS.faulty("scale of the inputs", lambda h: h["mae"][-1] <= 0.4)
@@ -1329,7 +1329,7 @@ def digits_in_order():
 @PROGRAMS.faulty("labels in order, not shuffled", lambda h: h["val_accuracy"][-1] >= 0.8)
 def blobs_dataset_in_order():
     """A tf.data pipeline of sorted samples without `shuffle`."""
-    x, y = blobs(4, spread=2.5)
+    x, y = blobs(4, spread=1.5)
     order = np.argsort(y[:700], kind="stable")
     data = tf.data.Dataset.from_tensor_slices((x[:700][order], y[:700][order])).batch(16)
     model = keras.Sequential([keras.Input((8,)), layers.Dense(16, activation="relu")])
@@ -1452,10 +1452,9 @@ def fraud_drawn_as_often():
 def digits_with_large_weights():
     """Normal initial weights with standard deviation 10."""
     x, y = digits()
-    large = keras.initializers.RandomNormal(stddev=10)
     model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten()])
-    model.add(layers.Dense(32, activation="tanh", kernel_initializer=large))
-    model.add(layers.Dense(32, activation="tanh", kernel_initializer=large))
+    model.add(layers.Dense(32, activation="tanh", kernel_initializer=keras.initializers.RandomNormal(stddev=10)))
+    model.add(layers.Dense(32, activation="tanh", kernel_initializer=keras.initializers.RandomNormal(stddev=10)))
     model.add(layers.Dense(10, activation="softmax"))
     model.compile(keras.optimizers.SGD(0.05), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model, {"x": x, "y": y, "epochs": 10, "batch_size": 32}
@@ -1522,7 +1521,7 @@ def digits_with_normal_weights():
 # ---- Units that die or saturate ----
 
 
-@PROGRAMS.faulty("units that die or saturate", lambda h: h["accuracy"][-1] >= 0.7)
+@PROGRAMS.faulty("units that die or saturate", lambda h: h["accuracy"][-1] >= 0.5)
 def digits_through_deep_sigmoids():
     """Eight layers of sigmoids with SGD: the gradients vanish."""
     x, y = digits()
@@ -1786,9 +1785,9 @@ def digits_with_frozen_base():
 def circles_with_random_frozen_features():
     """Random features: the wide hidden layer is frozen on purpose, and only the last layer is trained."""
     x, y = circles()
-    random = keras.initializers.RandomNormal(stddev=1.5)
+    directions, offsets = keras.initializers.RandomNormal(stddev=1.5), keras.initializers.RandomNormal(stddev=1.5)
     model = keras.Sequential([keras.Input((2,))])
-    model.add(layers.Dense(200, "relu", kernel_initializer=random, bias_initializer=random, trainable=False))
+    model.add(layers.Dense(200, "relu", kernel_initializer=directions, bias_initializer=offsets, trainable=False))
     model.add(layers.Dense(1, activation="sigmoid"))
     model.compile(keras.optimizers.Adam(0.03), "binary_crossentropy", metrics=["accuracy"])
     return model, {"x": x, "y": y, "epochs": 20, "batch_size": 32}

@@ -67,7 +67,9 @@ def no_statistics(features: int) -> ArrayStatistics:
     """Return the statistics of no batch at all, to which those of batches can be joined."""
     zero = ops.zeros(())
     return ArrayStatistics(
-        *(ops.zeros((features,)) for _ in range(3)),
+        finite=ops.zeros((features,)),
+        mean=ops.zeros((features,)),
+        squares=ops.zeros((features,)),
         lowest=ops.full((features,), float("inf")),
         highest=ops.full((features,), float("-inf")),
         nonfinite=ops.zeros((features,)),

@@ -41,7 +41,7 @@ class BatchRecorder:
         self._step = variable_of_each_replica(tf.constant(0))
         self._stride = variable_of_each_replica(tf.constant(1))
         self._last_step = variable_of_each_replica(tf.constant(MAX_BATCHES_AT_FIRST))
-        self._sees_inputs = variable_of_each_replica(tf.constant(True))
+        self._sees_data = variable_of_each_replica(tf.constant(True))
         self._variables: dict[tuple[str, str], ArrayStatistics] = {}
         self._shapes: dict[tuple[str, str], tuple[int | None, ...]] = {}
 
@@ -58,7 +58,7 @@ class BatchRecorder:
         """Count from the first step again, and forget the predictions of the epoch before.
 
         Args:
-            is_first: whether it is the first epoch of the `fit`, the only one whose inputs are looked at.
+            is_first: whether it is the first epoch of the `fit`, the only one whose data are looked at.
             steps: that the epoch is expected to have; None where nobody knows.
         """
         most = MAX_BATCHES_AT_FIRST if is_first else MAX_BATCHES
@@ -66,7 +66,7 @@ class BatchRecorder:
         self._step.assign(0)
         self._stride.assign(stride)
         self._last_step.assign(most * stride)
-        self._sees_inputs.assign(is_first)
+        self._sees_data.assign(is_first)
         for (role, _), variables in self._variables.items():
             if role == "predictions":
                 for variable, value in zip(variables, no_statistics(variables.mean.shape[0]), strict=True):
@@ -106,8 +106,8 @@ class BatchRecorder:
 
         def look() -> tf.Tensor:
             for key in named:
-                if key[0] == "inputs":
-                    tf.cond(tf.convert_to_tensor(self._sees_inputs), lambda key=key: add(key), lambda: tf.constant(0))
+                if key[0] != "predictions":
+                    tf.cond(tf.convert_to_tensor(self._sees_data), lambda key=key: add(key), lambda: tf.constant(0))
                 else:
                     add(key)
             return tf.constant(0)

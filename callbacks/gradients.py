@@ -135,7 +135,7 @@ class GradientMonitor(Monitor):
         params = getattr(self, "params", None) or {}
         self._recorder.sampler.expect(params.get("steps"))
         if self._writer is not None:
-            facts = model_facts(self.model, optimizer, params.get("epochs"))
+            facts = model_facts(self.model, optimizer, params)
             self._writer.write(0, facts={"diagnosis/facts": facts})  # for `diagnose`, which reads the event files
         self._tap = TrainFunctionTap.of(self.model)
         self._tap.add(self._recorder.listen)

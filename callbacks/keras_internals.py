@@ -131,15 +131,25 @@ def output_layers(model: keras.Model) -> list[keras.layers.Layer]:
     Of a model that is not functional it is the last layer that was made, which is a guess. Needs the `_keras_history`
     of symbolic tensors and `Operation._inbound_nodes`; a public way from an output to its layer would replace them.
     """
-    if not hasattr(model, "operations"):
+    if operations(model) is None:
         layers = list(model._flatten_layers(include_self=False, recursive=False))
         return output_layers(layers[-1]) if layers and isinstance(layers[-1], keras.Model) else layers[-1:]
     return [_layer_behind(output) for output in model.outputs]
 
 
+def operations(model: keras.Model) -> list[Any] | None:
+    """Return the operations of a functional or sequential model, layers and others; None for other models.
+
+    Needs `operations` of a functional model, and `_functional`, the one that a built sequential model is made of. A
+    public list of operations would replace them.
+    """
+    found = getattr(getattr(model, "_functional", None) or model, "operations", None)
+    return None if found is None else list(found)
+
+
 def _layer_behind(tensor: Any) -> keras.layers.Layer:
     layer, node, index = tensor._keras_history
-    if hasattr(layer, "operations"):
+    if isinstance(layer, keras.Model) and operations(layer) is not None:
         return _layer_behind(layer.outputs[index])
     if type(layer).__name__ in ("Dropout", "Flatten", "Reshape", "Identity", "ActivityRegularization"):
         return _layer_behind(layer._inbound_nodes[node].input_tensors[0])

@@ -16,6 +16,7 @@ from .keras_internals import (
     kernels,
     layer_of_each_variable,
     nonlinearity,
+    operations,
     output_layers,
 )
 
@@ -120,8 +121,8 @@ def _layer_facts(model: keras.Model) -> dict[str, Any]:
     """Whether anything in the model is nonlinear but its outputs, and whether inputs are scaled before a kernel."""
     layers = [*innermost_layers(model)]
     last = {id(layer) for layer in output_layers(model)}
-    drawn = hasattr(model, "operations")  # a functional model; of others only the layers are known
-    others = [one for one in getattr(model, "operations", []) if not isinstance(one, keras.layers.Layer)]
+    known = operations(model)  # of other than functional models only the layers are known
+    others = [one for one in known or [] if not isinstance(one, keras.layers.Layer)]
     is_nonlinear = bool(others) or any(
         type(layer).__name__ not in LINEAR_LAYERS or (nonlinearity(layer) and id(layer) not in last) for layer in layers
     )
@@ -129,7 +130,7 @@ def _layer_facts(model: keras.Model) -> dict[str, Any]:
     takes_numbers = type(first).__name__ in ("Dense", "Conv1D", "Conv2D", "Conv3D", "LSTM", "GRU", "SimpleRNN")
     dropouts = [layer.rate for layer in layers if isinstance(layer, keras.layers.Dropout)]
     return {
-        "nonlinear": is_nonlinear if drawn else None,
+        "nonlinear": is_nonlinear if known is not None else None,
         "scales_inputs": not takes_numbers,
         "largest_dropout": max(dropouts, default=0.0),
         "variables": len(model.variables),

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..evidence import ArrayFacts, Evidence
-from .finding import Finding, before_training, number
-from .model_rules import BINARY, CATEGORICAL, DISTANCES
+from .finding import Finding, before_training, count, number
+from .model_rules import BINARY, DISTANCES
 
 LARGE_INPUTS = 20.0
 """Magnitude of inputs, mean or standard deviation of a feature, above which they are named. Glorot (2010) and He (2015)
@@ -45,7 +45,9 @@ def pairs(evidence: Evidence) -> Iterator[tuple[dict[str, Any], ArrayFacts]]:
     """Yield what is known of each output and its target, where there are as many of both."""
     outputs = evidence.facts.get("outputs", [])
     if len(outputs) == len(evidence.targets):
-        yield from ((output, target) for output, target in zip(outputs, evidence.targets, strict=True) if target.samples)
+        yield from (
+            (output, target) for output, target in zip(outputs, evidence.targets, strict=True) if target.samples
+        )
 
 
 def nonfinite_data(evidence: Evidence) -> Finding | None:
@@ -54,11 +56,12 @@ def nonfinite_data(evidence: Evidence) -> Finding | None:
         if array.nonfinite and array.first_nonfinite:
             batch, row, feature = array.first_nonfinite
             of_batch = f" of {_ordinal(batch)} batch" if array.batches > 1 or batch else ""
-            place = f"sample {row + 1}" + (f", feature {feature + 1}" if math.prod(array.shape[1:] or [1]) > 1 else "")  # type: ignore[type-var, arg-type]
+            has_features = any(size != 1 for size in array.shape[1:])
+            place = f"sample {row + 1}" + (f", feature {feature + 1}" if has_features else "")
             sentences = (
-                f"The {_what(array)} hold {array.nonfinite:,} elements that are NaN or infinite, the first in {place}"
+                f"The {_what(array)} hold {count(array.nonfinite, 'NaN or infinite element')}, the first in {place}"
                 f"{of_batch}.",
-                "One of them makes the loss of its batch, the gradients, and then all weights NaN.",
+                "A single one makes the loss of its batch, the gradients, and then all weights NaN.",
                 "Look for it in the data, counting from 1, and leave out or fill in what is missing.",
             )
             return before_training("nonfinite_data", "error", sentences, elements=array.nonfinite)
@@ -115,22 +118,23 @@ def labels_no_classes(evidence: Evidence) -> Finding | None:
                 "Give each class a whole number from 0; to predict numbers, use mean_squared_error.",
             )
         elif target.minimum < 0 or target.maximum >= units:
+            needed = target.maximum - min(target.minimum, 0) + 1
+            remedy = f"Number the classes from 0, and give the last layer {needed:g} units."
+            if target.minimum > 0 and target.maximum - target.minimum < units:
+                remedy = f"Subtract {target.minimum:g} from the labels."
             sentences = (
                 f"The labels run from {target.minimum:g} to {target.maximum:g}, and the last layer has {units} units.",
                 f"They stand for the classes 0 to {units - 1}; another label makes the loss NaN, or ends the training.",
-                f"Subtract {target.minimum:g} from the labels."
-                if target.minimum > 0 and target.maximum - target.minimum < units
-                else f"Number the classes from 0, and give the last layer {target.maximum - min(target.minimum, 0) + 1:g} "
-                "units.",
+                remedy,
             )
         else:
             continue
-        return before_training("labels_no_classes", "error", sentences, **statistics)
+        return before_training("labels_no_classes", "error", sentences, (), **statistics)
     return None
 
 
 def targets_no_distribution(evidence: Evidence) -> Finding | None:
-    """A categorical cross-entropy of targets whose rows are no distributions: numbers of classes, or several at once."""
+    """A categorical cross-entropy of targets that are no distributions: numbers of classes, or several labels."""
     for output, target in pairs(evidence):
         units = output.get("units") or 0
         if output.get("loss") not in ("categorical_crossentropy", "categorical_focal_crossentropy") or units < 2:
@@ -143,15 +147,15 @@ def targets_no_distribution(evidence: Evidence) -> Finding | None:
                 "This loss takes a row with a probability for each class.",
                 "Use sparse_categorical_crossentropy for the numbers of classes.",
             )
-            return before_training("targets_no_distribution", "error", sentences, **statistics)
+            return before_training("targets_no_distribution", "error", sentences, (), **statistics)
         if len(target.lowest) > 1 and (target.highest_sum > 1.01 or target.lowest_sum < 0.99):
             sentences = (
-                f"The targets of a sample add up to {number(target.lowest_sum)} to {number(target.highest_sum)}, and the "
-                f"loss is {output['loss']}.",
+                f"The targets of a sample add up to {number(target.lowest_sum)} to {number(target.highest_sum)}, "
+                f"and the loss is {output['loss']}.",
                 "This loss takes them for probabilities of classes that exclude each other.",
                 "Where several may be right at once, use sigmoids and binary_crossentropy.",
             )
-            return before_training("targets_no_distribution", "warning", sentences, **statistics)
+            return before_training("targets_no_distribution", "warning", sentences, (), **statistics)
     return None
 
 
@@ -265,6 +269,8 @@ def large_inputs(evidence: Evidence) -> Finding | None:
 
 def constant_inputs(evidence: Evidence) -> Finding | None:
     """Features that are the same in every sample."""
+    if not evidence.facts.get("seen_all"):
+        return None
     for array in evidence.inputs:
         if array.samples < 8 or array.nonfinite:
             continue
@@ -293,6 +299,8 @@ def constant_inputs(evidence: Evidence) -> Finding | None:
 
 def labels_in_order(evidence: Evidence) -> Finding | None:
     """Most batches hold the labels of a single class, so that the network learns one class after the other."""
+    if not evidence.facts.get("seen_all"):
+        return None
     for _, target in pairs(evidence):
         shares = target.shares
         if len(shares) < 2 or target.batches < 4:
@@ -304,7 +312,7 @@ def labels_in_order(evidence: Evidence) -> Finding | None:
         sentences = (
             f"{target.uniform_batches} of {target.batches} batches hold the labels of a single class.",
             "The network learns to answer each class in turn and forgets the others.",
-            "Shuffle the samples: shuffle=True for arrays, dataset.shuffle(len(x)) before batch() for a tf.data.Dataset.",
+            "Shuffle the samples: shuffle=True for arrays, dataset.shuffle(len(x)) before batch() for a dataset.",
         )
         return before_training("labels_in_order", "note", sentences, share=uniform)
     return None
@@ -312,6 +320,8 @@ def labels_in_order(evidence: Evidence) -> Finding | None:
 
 def one_class(evidence: Evidence) -> Finding | None:
     """All labels are the same, or nearly all."""
+    if not evidence.facts.get("seen_all"):
+        return None
     for output, target in pairs(evidence):
         loss = str(output.get("loss"))
         if "crossentropy" not in loss and output.get("activation") not in ("sigmoid", "softmax"):

@@ -67,7 +67,9 @@ def before_training(
         layers: those concerned.
         statistics: what triggered the rule.
     """
-    return Finding(rule, severity, [*layers], -1, {name: float(number) for name, number in statistics.items()}, *sentences)
+    return Finding(
+        rule, severity, [*layers], -1, {name: float(number) for name, number in statistics.items()}, *sentences
+    )
 
 
 def in_training(
@@ -146,9 +148,18 @@ def number(value: float) -> str:
     >>> number(123456.0), number(0.000012345)
     ('123,000', '1.23e-05')
     """
-    if value == round(value) and abs(value) < 1e6:
+    if math.isfinite(value) and value == round(value) and abs(value) < 1e6:
         return f"{value:,.0f}"
     return f"{float(f'{value:.3g}'):,.0f}" if 1e3 <= abs(value) < 1e7 else f"{value:.3g}"
+
+
+def count(many: int, thing: str) -> str:
+    """Return a number of things.
+
+    >>> count(1, "weight"), count(2000, "weight")
+    ('1 weight', '2,000 weights')
+    """
+    return f"{many:,} {thing}{'s' * (many != 1)}"
 
 
 def default_rate(evidence: Evidence) -> float:
@@ -170,3 +181,9 @@ def smaller_rate(evidence: Evidence, factor: float = 10) -> str:
         name = evidence.facts.get("optimizer", "the optimizer")
         return f"Divide the learning rate of {rate:g} by {rate / default:,.0f}: the default of {name} is {default:g}"
     return f"Divide the learning rate of {rate:g} by {factor:g}"
+
+
+def change_rate(verb: str, evidence: Evidence) -> str:
+    """`Raise the learning rate from 0.1`, or without the number where it is not known."""
+    rate = evidence.facts.get("learning_rate")
+    return f"{verb} the learning rate" + (f" from {rate:g}" if rate else "")

@@ -6,7 +6,7 @@ The kinds of fault are those of the studies of deep-learning programs: Zhang et 
 """
 
 from ..evidence import Evidence
-from .finding import Finding, before_training, default_rate, smaller_rate, span
+from .finding import Finding, before_training, count, default_rate, smaller_rate, span
 
 PROBABILITIES = ("sigmoid", "softmax", "hard_sigmoid", "sparse_sigmoid", "sparsemax")
 """Activations whose outputs lie between 0 and 1."""
@@ -197,13 +197,13 @@ def nonfinite_initial_weights(evidence: Evidence) -> Finding | None:
     broken = [name for name in kernels if kernels[name].get("nonfinite")]
     if not broken:
         return None
-    count = sum(kernels[name]["nonfinite"] for name in broken)
+    weights = sum(kernels[name]["nonfinite"] for name in broken)
     sentences = (
-        f"{count:,} weights of {span(broken, evidence)} are NaN or infinite before the first step.",
+        f"{span(broken, evidence)} begins with {count(weights, 'NaN or infinite weight')}.",
         "Every prediction that uses them is NaN or wrong, and NaN weights do not recover.",
         "Build the model anew, or see where the weights that it was given come from.",
     )
-    return before_training("nonfinite_initial_weights", "error", sentences, layers=broken, weights=count)
+    return before_training("nonfinite_initial_weights", "error", sentences, layers=broken, weights=weights)
 
 
 def learning_rate(evidence: Evidence) -> Finding | None:

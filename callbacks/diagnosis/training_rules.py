@@ -74,12 +74,21 @@ MAX_MEAN_INCREASE, MIN_TURNS = 0.025, 1 / 3
 began; and share of the epochs in which the loss changes direction: from both on it oscillates. In healthy networks the
 mean increase stays below 0.015."""
 
+MAX_WEIGHT_GAIN = 2.5
+"""Mean magnitude of a kernel's weights times the root of the inputs of a unit, up to which they are of ordinary size:
+1.1 with He normal weights, 0.7 with Glorot's."""
+
+MIN_SPREAD = 1e-3
+"""Difference between the answers to two samples, as a share of the largest answer, up to which they are alike."""
+
+MIN_STEPS = 30
+"""Steps of a training, below which there are too few to learn anything from scratch."""
+
 CHANCE_MARGIN = 0.1
 """Accuracy above chance level, as a share of the distance from there to 1, up to which it counts as chance level."""
 
 FLATTENING_ACTIVATIONS = {"tanh", "sigmoid", "softmax", "softsign", "hard_sigmoid", "hard_tanh"}
 """Activations whose slope goes to zero on both sides, so that a gradient behind them shrinks, even to exactly zero."""
-
 
 
 def nonfinite(evidence: Evidence) -> Finding | None:
@@ -113,9 +122,9 @@ def nonfinite(evidence: Evidence) -> Finding | None:
     meaning = "A step with such a gradient makes weights NaN, and NaN weights do not recover."
     if number["weights"]:
         meaning = "Every prediction that uses these weights is NaN or wrong."
-    remedy = f"Look for the step that made them: {change_rate('lower', evidence)}, or clip the gradients."
-    if not in_weights_only:
-        remedy += " See that the data hold no NaN."
+    remedy = f"{smaller_rate(evidence)}, or clip the gradients with clipnorm=1."
+    if not in_weights_only and not evidence.inputs:
+        remedy = f"See that the data hold no NaN. If they do not: {remedy[0].lower()}{remedy[1:]}"
     statistics = {f"nonfinite_{tensors}": count for tensors, count in number.items()} | {"loss": float(loss[-1])}
     sentences = (seen, meaning, remedy)
     return in_training(evidence, "nonfinite", "error", layers, first, statistics, sentences, in_weights_only)
@@ -131,7 +140,8 @@ def vanishing_gradient(evidence: Evidence) -> Finding | None:
         return None
     names, norms = _kernels(evidence.gradients, "l2")
     flattening = np.array([activation_of(evidence, name) in FLATTENING_ACTIVATIONS for name in names])
-    norms = np.where((norms == 0) & ~flattening, np.nan, norms)
+    may_be_zero = ~flattening | np.array([name.endswith("recurrent_kernel") for name in names])  # of a single time step
+    norms = np.where((norms == 0) & may_be_zero, np.nan, norms)
     largest_norm = _by_row(np.nanmax, norms)[:, None]
     ratios = np.divide(norms, largest_norm, out=np.full_like(norms, np.nan), where=largest_norm > 0)
     seen_in = _first_stretch(_by_row(np.nanmin, ratios) < MIN_NORM_RATIO)
@@ -192,6 +202,11 @@ def exploding_gradient(evidence: Evidence) -> Finding | None:
     )
     meaning = "One step along it replaces the weights instead of correcting them."
     remedy = "Use smaller initial weights (He with ReLU, Glorot with tanh), or normalize the hidden layers."
+    shape = evidence.facts.get("kernels", {}).get(names[layer], {}).get("shape", [1, 1])
+    if weight[layer] * math.sqrt(np.prod(shape[:-1])) < MAX_WEIGHT_GAIN:  # they are not too large
+        remedy = (
+            "Clip the gradients with clipnorm=1, normalize the hidden layers, or use Adam at its default rate, 0.001."
+        )
     layers = chosen_names(names, ratio[first] > MAX_GRADIENT_RATIO)
     return in_training(evidence, "exploding_gradient", "error", layers, first, statistics, (seen, meaning, remedy))
 
@@ -268,9 +283,10 @@ def weights_not_moving(evidence: Evidence) -> Finding | None:
     statistics = {"largest_update_ratio": float(largest[-1])}
     seen = f"No kernel changes by more than {statistics['largest_update_ratio']:.1g} of its norm in an epoch"
     meaning = "The network is still what its initial weights made it."
-    remedy = f"{change_rate('Raise', evidence)} to some 0.01, or use Adam at its default rate, 0.001."
-    if (evidence.facts.get("learning_rate") or 0.0) >= 1e-4:
-        remedy = "See that the layers are trainable and that the loss depends on them."
+    default = default_rate(evidence)
+    remedy = f"{change_rate('Raise', evidence)} to {default:g}, its default."
+    if (evidence.facts.get("learning_rate") or 0.0) >= default / 100:
+        remedy = "See that the loss depends on the layers, and that their gradients are not 0."
     return in_training(evidence, "weights_not_moving", "error", names, first, statistics, (seen, meaning, remedy))
 
 
@@ -286,7 +302,7 @@ def updates_too_large(evidence: Evidence) -> Finding | None:
     statistics = {"median_update_ratio": float(median[first])}
     seen = f"The kernels changed by {times(median[first])} their own norm in one epoch"
     meaning = "Nothing is left of the weights as they were before."
-    remedy = f"{change_rate('Lower', evidence)} by a factor of a hundred, or use Adam at its default rate, 0.001."
+    remedy = f"{smaller_rate(evidence, 100)}."
     layers = chosen_names(names, ratio[first] > MAX_UPDATE_RATIO)
     return in_training(evidence, "updates_too_large", "error", layers, first, statistics, (seen, meaning, remedy))
 
@@ -301,13 +317,15 @@ def loss_not_falling(evidence: Evidence) -> Finding | None:
     if middle - now > MIN_LOSS_FALL * reference:
         return None
     statistics = {"first": float(loss[0]), "now": float(now), "reference": float(reference)}
-    chance_loss = _chance_loss(evidence)
-    chance = f"; chance level is {chance_loss:.3g}" if chance_loss else ""
-    seen = f"The loss does not fall ({loss[0]:.3g} in the first epoch, {now:.3g} in the last{chance})"
+    chance = f"; chance level is {number(evidence.chance_loss)}" if evidence.chance_loss else ""
+    seen = f"The loss does not fall ({number(loss[0])} in the first epoch, {number(now)} in the last{chance})"
     meaning = "The network has learned nothing so far, and more epochs like these will not change that."
-    remedy = (
-        f"{change_rate('Change', evidence)} by a factor of 100 up or down, or use Adam at its default rate, 0.001."
-    )
+    rate, default = evidence.facts.get("learning_rate"), default_rate(evidence)
+    remedy = f"{change_rate('Change', evidence)}: try a hundred times larger and a hundred times smaller."
+    if rate and rate < default / 5:
+        remedy = f"{change_rate('Raise', evidence)} to {default:g}, its default."
+    elif rate and rate > default * 5:
+        remedy = f"{smaller_rate(evidence)}."
     return in_training(evidence, "loss_not_falling", "error", [], 0, statistics, (seen, meaning, remedy))
 
 
@@ -329,39 +347,152 @@ def loss_oscillating(evidence: Evidence) -> Finding | None:
     statistics = {"mean_change": mean_change, "mean_increase": float(mean_increase), "turns": float(turns)}
     seen = f"The loss goes up and down by {mean_change:.2g} per epoch and turns in {turns:.0%} of the epochs"
     meaning = "The steps are too large or too noisy to settle in a minimum."
-    remedy = f"{change_rate('Lower', evidence)} by a factor of ten, or use larger batches."
+    remedy = f"{smaller_rate(evidence)}, or use larger batches."
     return in_training(evidence, "loss_oscillating", "warning", [], first, statistics, (seen, meaning, remedy))
 
 
 def accuracy_at_chance(evidence: Evidence) -> Finding | None:
-    """The training accuracy is at chance level, or the same in every epoch to the last digit."""
-    accuracy, classes = evidence.accuracy, evidence.facts.get("classes")
+    """The training accuracy is that of the same answer to every input, or the same in every epoch to the last digit.
+
+    Chance level is the share of the most frequent label seen, or 1/k where no labels were seen of k classes.
+    """
+    accuracy, classes = evidence.accuracy, _number_of_classes(evidence)
     if accuracy is None or not classes or not _can_be_judged(evidence):
         return None
     window = accuracy[-max(5, len(accuracy) // 4) :]
     if not np.isfinite(window).all():
         return None
-    chance = 1 / classes
-    is_at_chance = window.mean() <= chance + CHANCE_MARGIN * (1 - chance)
-    is_constant = np.ptp(window) < 1e-6
-    if not is_at_chance and not (is_constant and not _is_learning(evidence)):
+    largest = max(evidence.class_shares.items(), key=lambda item: item[1], default=(None, 1 / classes))
+    chance = largest[1]
+    is_balanced = chance <= 1.2 / classes
+    is_at_chance = window.mean() <= chance + CHANCE_MARGIN * (1 - chance) and (
+        is_balanced or not _is_learning(evidence)
+    )
+    is_constant = np.ptp(window) < 1e-6 and not _is_learning(evidence)
+    if chance == 1 or (not is_at_chance and not is_constant):
+        return None
+    if len(accuracy) < MIN_EPOCHS and _has_fallen(evidence, 3 * MIN_LOSS_FALL):
         return None
     statistics = {"accuracy": float(window.mean()), "chance": chance}
-    seen = f"The training accuracy is {window.mean():.3f} (chance level for {classes} classes: {chance:.3g})"
+    level = f"chance level for {classes} classes: {chance:.3g}"
+    if not is_balanced:
+        level = f"as high as for the answer {largest[0]} to every input, {chance:.3f}"
+    seen = f"The training accuracy is {window.mean():.3f} ({level})"
     meaning = "The network has not learned to tell the classes apart."
-    remedy = "See that inputs and labels belong together, and that the last layer and the loss fit the labels."
-    if is_constant:
-        meaning = "It is the same in every epoch: the network gives all inputs the same answer."
-    last_kernel: dict[str, Any] = next(reversed(evidence.facts.get("kernels", {}).values()), {})
-    is_softmax_of_one = last_kernel.get("activation") == "softmax" and last_kernel["shape"][-1] == 1
-    if is_softmax_of_one:
-        meaning = f"{meaning[:-1]}, as softmax over a single unit is always 1."
-        remedy = "Use sigmoid for a single output unit, or one output unit for each class."
+    remedy = "See that inputs and labels belong together."
     index, sentences = len(accuracy) - len(window), (seen, meaning, remedy)
-    finding = in_training(evidence, "accuracy_at_chance", "error", [], index, statistics, sentences)
-    # What was tried in an experiment was tried against this mistake alone.
-    return finding if is_softmax_of_one else dataclasses.replace(finding, advice=[])
+    return in_training(evidence, "accuracy_at_chance", "error", [], index, statistics, sentences)
 
+
+def accuracy_contradicts_loss(evidence: Evidence) -> Finding | None:
+    """The loss has halved, and the accuracy is the same to the last digit."""
+    accuracy, loss = evidence.accuracy, evidence.metrics.get("loss")
+    if accuracy is None or loss is None or len(loss) < PATIENCE or not np.isfinite([loss[0], loss[-1]]).all():
+        return None
+    if not 0 <= loss[-1] < loss[0] / 2 or np.ptp(accuracy) > 1e-6 or accuracy[-1] >= 0.99:
+        return None
+    if max(evidence.class_shares.values(), default=0.0) >= 0.9:
+        return None
+    statistics = {"accuracy": float(accuracy[-1]), "first": float(loss[0]), "now": float(loss[-1])}
+    seen = f"The loss falls from {number(loss[0])} to {number(loss[-1])}, and the accuracy stays at {accuracy[-1]:.3f}"
+    meaning = "What the loss rewards is not what the accuracy counts."
+    remedy = "Choose a metric that fits the targets: accuracy for classes, mean_absolute_error for numbers."
+    return in_training(evidence, "accuracy_contradicts_loss", "error", [], 0, statistics, (seen, meaning, remedy))
+
+
+def predictions_alike(evidence: Evidence) -> Finding | None:
+    """The network gives all samples of a batch the same answer; said only where the predictions were seen."""
+    if evidence.predictions is None or _is_learning(evidence):
+        return None
+    spread = evidence.predictions.history["spread"]
+    lowest, highest = (evidence.predictions.history[name] for name in ("lowest", "highest"))
+    scale = np.maximum(np.abs(lowest), np.abs(highest)) + 1e-12
+    are_alike = (np.isfinite(scale) & (spread <= MIN_SPREAD * np.minimum(scale, 1.0))).all(axis=1)
+    first = _since(are_alike)
+    if first is None:
+        return None
+    statistics = {"spread": float(spread[-1].max()), "answer": float(highest[-1, 0])}
+    seen = f"The network gives all inputs the same answer, {number(lowest[-1, 0])}"
+    if lowest.shape[1] > 1 or lowest[-1, 0] != highest[-1, 0]:
+        seen = (
+            f"The answers of the network differ by less than {number(max(spread[-1].max(), 1e-9))} from input to input"
+        )
+    meaning = "It does not look at its inputs."
+    remedy = "See that the inputs differ and are scaled, and that the hidden layers pass them on."
+    return in_training(evidence, "predictions_alike", "error", [], first, statistics, (seen, meaning, remedy))
+
+
+def gradients_zero(evidence: Evidence) -> Finding | None:
+    """All gradients of all kernels are exactly 0."""
+    if not evidence.gradients:
+        return None
+    zero = np.nan_to_num(_kernels(evidence.gradients, "zero_fraction")[1])
+    first = _since((zero == 1).all(axis=1)) if zero.size else None
+    if first is None:
+        return None
+    sentences = (
+        "All gradients are exactly 0",
+        "The loss does not depend on the weights, as far as the gradients tell, and nothing is learned.",
+        "See that the loss is computed from the output of the network, and that no layer cuts the gradient off.",
+    )
+    return in_training(evidence, "gradients_zero", "error", [], first, {}, sentences)
+
+
+def impossible_loss(evidence: Evidence) -> Finding | None:
+    """A loss below 0 of a loss function that cannot be, or exactly 0 from the start."""
+    loss, name = evidence.metrics.get("loss"), evidence.output.get("loss")
+    if loss is None or not np.isfinite(loss).all():
+        return None
+    is_known = name in CROSS_ENTROPIES + DISTANCES and np.nan_to_num(evidence.facts.get("penalty", 0.0)) >= 0
+    if is_known and (loss < 0).any():
+        first = int(np.argmax(loss < 0))
+        seen, meaning = f"The loss is {number(loss[-1])}", f"{name} is never below 0 for targets that it is made for."
+    elif len(loss) >= PATIENCE and (loss == 0).all():
+        first = 0
+        seen, meaning = "The loss is exactly 0", "There is nothing to learn from a loss that is 0 from the start."
+    else:
+        return None
+    remedy = "See that the targets are what the loss is made for."
+    return in_training(
+        evidence, "impossible_loss", "error", [], first, {"loss": float(loss[-1])}, (seen, meaning, remedy)
+    )
+
+
+def no_gradient(evidence: Evidence) -> Finding | None:
+    """The optimizer that was listened to never received a gradient."""
+    if not evidence.gradients or not evidence.epochs or evidence.facts.get("trainable_variables") == 0:
+        return None
+    if not np.isnan(evidence.gradients.history["nonfinite"]).all():
+        return None
+    sentences = (
+        f"The optimizer {evidence.facts.get('optimizer', '')} of the model never received a gradient".replace(
+            "  ", " "
+        ),
+        "Nothing can be said about gradients: something else changes the weights.",
+        "Name the optimizer that trains them: Diagnosis(optimizer=...).",
+    )
+    return in_training(evidence, "no_gradient", "warning", [], 0, {}, sentences)
+
+
+def few_steps(evidence: Evidence) -> Finding | None:
+    """The whole training has a few steps only, and the network has not learned."""
+    steps = evidence.facts.get("sampled_steps")
+    if (
+        not steps
+        or len(evidence.epochs) < PATIENCE
+        or steps * len(evidence.epochs) >= MIN_STEPS
+        or _is_learning(evidence)
+    ):
+        return None
+    if len(evidence.epochs) < (evidence.facts.get("planned_epochs") or 0):
+        return None
+    total = steps * len(evidence.epochs)
+    sentences = (
+        f"The training had {total} steps, {steps} in an epoch",
+        "Each step changes the weights once, and by little.",
+        "Train for more epochs, or in smaller batches.",
+    )
+    return in_training(evidence, "few_steps", "note", [], 0, {"steps": float(total)}, sentences)
 
 
 def _since(is_seen: Any, patience: int = PATIENCE) -> int | None:
@@ -383,19 +514,33 @@ def _first_stretch(is_seen: np.ndarray, patience: int = PATIENCE) -> slice | Non
 
 
 def _smoothed(loss: np.ndarray, index: int) -> float:
-    """The median of an epoch's loss and of the four before it."""
-    return float(np.median(loss[max(0, index - 4) : index + 1]))
+    """The median of an epoch's loss and of the four before it, of fewer in a short training."""
+    window = min(5, max(1, len(loss) // 3))
+    return float(np.median(loss[max(0, index - window + 1) : index + 1]))
 
 
-def _chance_loss(evidence: Evidence) -> float | None:
-    """The cross-entropy of the same answer to every input for k balanced classes, ln k; None where k is not known."""
-    classes = evidence.facts.get("classes")
-    return math.log(classes) if classes and evidence.facts.get("cross_entropy") else None
+def _number_of_classes(evidence: Evidence) -> int | None:
+    """The number of classes of a classifier, from its labels or its units; None for several labels, or a regression."""
+    if evidence.class_shares:
+        return max(2, len(evidence.class_shares))
+    output = evidence.output
+    units, loss, activation = output.get("units"), str(output.get("loss", "")), output.get("activation")
+    is_classifier = "crossentropy" in loss or activation in ("softmax", "sigmoid")
+    is_multi_label = units != 1 and ("binary" in loss or activation == "sigmoid")
+    if not units or not is_classifier or is_multi_label or evidence.target is not None:
+        return None
+    return max(2, units)
+
+
+def _has_fallen(evidence: Evidence, share: float) -> bool:
+    """Whether the loss of the last epoch is below that of the first by a share of it."""
+    loss = evidence.metrics.get("loss")
+    return loss is not None and bool(loss[-1] < (1 - share) * loss[0])
 
 
 def _reference_loss(evidence: Evidence) -> float:
     """The loss from which learning is measured: that of the first epoch, or at chance level where that is lower."""
-    first, chance_loss = evidence.metrics["loss"][0], _chance_loss(evidence)
+    first, chance_loss = evidence.metrics["loss"][0], evidence.chance_loss
     candidates = [first] if np.isfinite(first) else []
     if chance_loss and not evidence.facts.get("penalty"):
         candidates.append(chance_loss)
@@ -404,7 +549,7 @@ def _reference_loss(evidence: Evidence) -> float:
 
 def _loss_scale(evidence: Evidence) -> float:
     """What changes of the loss are compared to: the loss at chance level, or that of the first epoch."""
-    return _chance_loss(evidence) or max(abs(evidence.metrics["loss"][0]), 1e-12)
+    return evidence.chance_loss or max(abs(evidence.metrics["loss"][0]), 1e-12)
 
 
 def _is_learning(evidence: Evidence) -> bool:
@@ -423,8 +568,9 @@ def _has_recovered(evidence: Evidence) -> bool:
 
 
 def _can_be_judged(evidence: Evidence) -> bool:
-    planned = evidence.facts.get("planned_epochs") or 0
-    return len(evidence.epochs) >= max(MIN_EPOCHS, MIN_SHARE_OF_EPOCHS * planned)
+    """Whether there were epochs enough to tell that a network does not learn; at the end, three."""
+    planned, seen = evidence.facts.get("planned_epochs") or 0, len(evidence.epochs)
+    return seen >= max(MIN_EPOCHS, MIN_SHARE_OF_EPOCHS * planned) or (seen >= PATIENCE and seen == planned)
 
 
 def _kernels(record: MonitorRecord, quantity: str) -> tuple[list[str], np.ndarray]:
@@ -445,5 +591,3 @@ def _by_row(function: Callable, array: np.ndarray) -> np.ndarray:
 def _mean_weight(evidence: Evidence, layer: str) -> float:
     """The mean magnitude of a kernel's weights before training, 0.01 at least; 0.1 where nothing is known of them."""
     return max(evidence.facts.get("kernels", {}).get(layer, {}).get("mean_weight", 0.1), 0.01)
-
-
