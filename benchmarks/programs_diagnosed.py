@@ -7,6 +7,7 @@ the first cause that is printed is the fault that was built in.
 import argparse
 import collections
 import contextlib
+import importlib
 import io
 import time
 import warnings
@@ -117,8 +118,9 @@ def main(argv=None):
     for half, programs in HALVES.items():
         if arguments.half in (None, half):
             chosen = [i for i, one in enumerate(programs) if not arguments.only or one.name in arguments.only]
+            fit_in_worker = importlib.import_module("benchmarks.programs_diagnosed").fit  # not __main__'s
             found = joblib.Parallel(arguments.jobs, batch_size=1)(
-                joblib.delayed(fit)(half, number, arguments.seed) for number in chosen
+                joblib.delayed(fit_in_worker)(half, number, arguments.seed) for number in chosen
             )
             report(half, [programs[number] for number in chosen], found, arguments.verbose)
 
@@ -126,7 +128,7 @@ def main(argv=None):
 def report(half, programs, found, verbose):
     """Print the counts of one half, by family."""
     counts = collections.defaultdict(collections.Counter)
-    for program, (findings, printed, learned, seconds) in zip(programs, found, strict=True):
+    for program, (findings, printed, learned, _) in zip(programs, found, strict=True):
         judged = judgement(program, findings)
         counts[program.family][judged] += 1
         counts["together"][judged] += 1

@@ -82,6 +82,7 @@ def in_training(
     sentences: tuple[str, str, str],
     names_layers: bool = False,
     last_epoch: int | None = None,
+    is_as_tried: bool = True,
 ) -> Finding:
     """Return a finding about the epochs of a training.
 
@@ -95,6 +96,7 @@ def in_training(
         sentences: what was seen, without its end; what it means; what to do.
         names_layers: whether the first sentence names all layers concerned.
         last_epoch: the last epoch with the sign; None for the last one recorded.
+        is_as_tried: whether the fault is the one whose remedies were counted in an experiment.
     """
     seen, meaning, remedy = sentences
     epoch = evidence.epochs[index]
@@ -104,7 +106,7 @@ def in_training(
         seen += f", in epochs {epoch + 1} to {last_epoch + 1}."
     if len(layers) > 1 and not names_layers:
         seen += f" It concerns {span(layers, evidence)}."
-    advice = advice_for(rule, {activation_of(evidence, layer) for layer in layers} or {None})
+    advice = advice_for(rule, {activation_of(evidence, layer) for layer in layers} or {None}) if is_as_tried else []
     return Finding(rule, severity, layers, epoch, statistics, seen, meaning, remedy, advice)
 
 

@@ -5,7 +5,10 @@ The kinds of fault are those of the studies of deep-learning programs: Zhang et 
 (DeepFD). What people also do on purpose is a note.
 """
 
+import dataclasses
+
 from ..evidence import Evidence
+from .cures import advice_for
 from .finding import Finding, before_training, count, default_rate, smaller_rate, span
 
 PROBABILITIES = ("sigmoid", "softmax", "hard_sigmoid", "sparse_sigmoid", "sparsemax")
@@ -49,7 +52,8 @@ def softmax_over_one_unit(evidence: Evidence) -> Finding | None:
         "Softmax divides by the sum over the units, so the answer to every input is 1, and all gradients are 0.",
         "Use sigmoid for a single unit, or one unit for each class.",
     )
-    return before_training("softmax_over_one_unit", "error", sentences, units=1)
+    finding = before_training("softmax_over_one_unit", "error", sentences, units=1)
+    return dataclasses.replace(finding, advice=advice_for("softmax_over_one_unit", {None}))
 
 
 def categorical_loss_of_one_unit(evidence: Evidence) -> Finding | None:
@@ -214,7 +218,7 @@ def learning_rate(evidence: Evidence) -> Finding | None:
     low, high = USABLE_RATES.get(optimizer, (1e-7, 0.05))
     if low <= rate <= high:
         return None
-    default = default_rate(evidence)
+    default, tried = default_rate(evidence), "updates_too_large" if rate > high else "weights_not_moving"
     if rate > high:
         sentences = (
             f"The learning rate of {optimizer} is {rate:g}.",
@@ -229,7 +233,8 @@ def learning_rate(evidence: Evidence) -> Finding | None:
             if rate
             else f"Set it to the default of {optimizer}, {default:g}.",
         )
-    return before_training("learning_rate", "note", sentences, learning_rate=rate)
+    finding = before_training("learning_rate", "note", sentences, learning_rate=rate)
+    return dataclasses.replace(finding, advice=advice_for(tried, {None}))
 
 
 def nothing_trainable(evidence: Evidence) -> Finding | None:

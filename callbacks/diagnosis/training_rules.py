@@ -127,7 +127,20 @@ def nonfinite(evidence: Evidence) -> Finding | None:
         remedy = f"See that the data hold no NaN. If they do not: {remedy[0].lower()}{remedy[1:]}"
     statistics = {f"nonfinite_{tensors}": count for tensors, count in number.items()} | {"loss": float(loss[-1])}
     sentences = (seen, meaning, remedy)
-    return in_training(evidence, "nonfinite", "error", layers, first, statistics, sentences, in_weights_only)
+    has_large_weights = any(
+        _weight_gain(evidence, name) >= MAX_WEIGHT_GAIN for name in evidence.facts.get("kernels", {})
+    )
+    return in_training(
+        evidence,
+        "nonfinite",
+        "error",
+        layers,
+        first,
+        statistics,
+        sentences,
+        names_layers=in_weights_only,
+        is_as_tried=has_large_weights,
+    )
 
 
 def vanishing_gradient(evidence: Evidence) -> Finding | None:
@@ -202,13 +215,22 @@ def exploding_gradient(evidence: Evidence) -> Finding | None:
     )
     meaning = "One step along it replaces the weights instead of correcting them."
     remedy = "Use smaller initial weights (He with ReLU, Glorot with tanh), or normalize the hidden layers."
-    shape = evidence.facts.get("kernels", {}).get(names[layer], {}).get("shape", [1, 1])
-    if weight[layer] * math.sqrt(np.prod(shape[:-1])) < MAX_WEIGHT_GAIN:  # they are not too large
+    has_large_weights = _weight_gain(evidence, names[layer]) >= MAX_WEIGHT_GAIN
+    if not has_large_weights:
         remedy = (
             "Clip the gradients with clipnorm=1, normalize the hidden layers, or use Adam at its default rate, 0.001."
         )
     layers = chosen_names(names, ratio[first] > MAX_GRADIENT_RATIO)
-    return in_training(evidence, "exploding_gradient", "error", layers, first, statistics, (seen, meaning, remedy))
+    return in_training(
+        evidence,
+        "exploding_gradient",
+        "error",
+        layers,
+        first,
+        statistics,
+        (seen, meaning, remedy),
+        is_as_tried=has_large_weights,
+    )
 
 
 def dead_units(evidence: Evidence) -> Finding | None:
@@ -326,7 +348,8 @@ def loss_not_falling(evidence: Evidence) -> Finding | None:
         remedy = f"{change_rate('Raise', evidence)} to {default:g}, its default."
     elif rate and rate > default * 5:
         remedy = f"{smaller_rate(evidence)}."
-    return in_training(evidence, "loss_not_falling", "error", [], 0, statistics, (seen, meaning, remedy))
+    sentences, is_low = (seen, meaning, remedy), bool(rate and rate < default / 5)
+    return in_training(evidence, "loss_not_falling", "error", [], 0, statistics, sentences, is_as_tried=is_low)
 
 
 def loss_oscillating(evidence: Evidence) -> Finding | None:
@@ -348,7 +371,9 @@ def loss_oscillating(evidence: Evidence) -> Finding | None:
     seen = f"The loss goes up and down by {mean_change:.2g} per epoch and turns in {turns:.0%} of the epochs"
     meaning = "The steps are too large or too noisy to settle in a minimum."
     remedy = f"{smaller_rate(evidence)}, or use larger batches."
-    return in_training(evidence, "loss_oscillating", "warning", [], first, statistics, (seen, meaning, remedy))
+    is_high = (evidence.facts.get("learning_rate") or 0.0) > default_rate(evidence)
+    sentences = (seen, meaning, remedy)
+    return in_training(evidence, "loss_oscillating", "warning", [], first, statistics, sentences, is_as_tried=is_high)
 
 
 def accuracy_at_chance(evidence: Evidence) -> Finding | None:
@@ -362,8 +387,9 @@ def accuracy_at_chance(evidence: Evidence) -> Finding | None:
     window = accuracy[-max(5, len(accuracy) // 4) :]
     if not np.isfinite(window).all():
         return None
-    largest = max(evidence.class_shares.items(), key=lambda item: item[1], default=(None, 1 / classes))
-    chance = largest[1]
+    shares = evidence.class_shares
+    answer = max(shares, key=shares.__getitem__, default="")
+    chance = shares.get(answer, 1 / classes)
     is_balanced = chance <= 1.2 / classes
     is_at_chance = window.mean() <= chance + CHANCE_MARGIN * (1 - chance) and (
         is_balanced or not _is_learning(evidence)
@@ -376,7 +402,7 @@ def accuracy_at_chance(evidence: Evidence) -> Finding | None:
     statistics = {"accuracy": float(window.mean()), "chance": chance}
     level = f"chance level for {classes} classes: {chance:.3g}"
     if not is_balanced:
-        level = f"as high as for the answer {largest[0]} to every input, {chance:.3f}"
+        level = f"as high as for the answer {answer} to every input, {chance:.3f}"
     seen = f"The training accuracy is {window.mean():.3f} ({level})"
     meaning = "The network has not learned to tell the classes apart."
     remedy = "See that inputs and labels belong together."
@@ -586,6 +612,12 @@ def _by_row(function: Callable, array: np.ndarray) -> np.ndarray:
     found = np.full(len(array), np.nan)
     found[rows] = function(array[rows], axis=1)
     return found
+
+
+def _weight_gain(evidence: Evidence, kernel: str) -> float:
+    """The mean magnitude of a kernel's weights before training times the root of the inputs of a unit."""
+    known = evidence.facts.get("kernels", {}).get(kernel, {})
+    return float(known.get("mean_weight", 0.1) * math.sqrt(np.prod(known.get("shape", [1, 1])[:-1])))
 
 
 def _mean_weight(evidence: Evidence, layer: str) -> float:
