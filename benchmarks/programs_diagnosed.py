@@ -23,7 +23,7 @@ HALVES = {"chosen on": programs_chosen_on.PROGRAMS, "held out": programs_held_ou
 
 RIGHT = {
     "softmax over one unit": {"softmax_over_one_unit"},
-    "cross-entropy of what is no probability": {"no_probabilities", "logits_of_probabilities"},
+    "cross-entropy of what is no probability": {"no_probabilities", "logits_of_probabilities", "hidden_softmax"},
     "categorical cross-entropy of one unit, or of sigmoids": {
         "categorical_loss_of_one_unit",
         "categorical_loss_of_sigmoids",
@@ -32,8 +32,8 @@ RIGHT = {
     "binary cross-entropy of labels outside [0, 1]": {"labels_outside_0_to_1"},
     "sparse labels that are no class numbers": {"labels_no_classes"},
     "targets that the output cannot reach": {"targets_out_of_reach"},
-    "scale of the targets": {"large_targets"},
-    "scale of the inputs": {"large_inputs"},
+    "scale of the targets": {"unscaled_targets"},
+    "scale of the inputs": {"unscaled_inputs"},
     "accuracy of a regression": {"accuracy_of_a_regression", "distance_of_classes"},
     "no non-linearity between the layers": {"no_nonlinearity"},
     "units or layers that start alike": {"units_alike"},
@@ -44,6 +44,7 @@ RIGHT = {
     "one class outnumbers the others": {"one_class"},
     "initial weights": {
         "nonfinite_initial_weights",
+        "large_weights",
         "exploding_gradient",
         "vanishing_gradient",
         "saturated",

@@ -178,6 +178,11 @@ class Evidence:
         """What was seen of the sample weights, class weights included."""
         return self._arrays("sample_weights")
 
+    @functools.cached_property
+    def answers(self) -> list[ArrayFacts]:
+        """What was seen of the predictions in the first steps."""
+        return self._arrays("answers")
+
     def _arrays(self, role: str) -> list[ArrayFacts]:
         return [ArrayFacts(**one) for one in self.facts.get(role, [])]
 

@@ -105,6 +105,7 @@ def _kernel_facts(model: keras.Model) -> dict[str, dict[str, Any]]:
         columns = value.reshape(-1, value.shape[-1])
         twins = (other for other in found if found[other]["shape"] == [*value.shape] and np.ptp(value) > 0)
         found[name] = {
+            "layer": type(layer).__name__,
             "shape": [*value.shape],
             "activation": None if layer is None else activation_name(layer),
             "initializer": None if layer is None else initializer_name(layer, kernel),
@@ -128,10 +129,13 @@ def _layer_facts(model: keras.Model) -> dict[str, Any]:
     )
     first = next((layer for layer in layers if type(layer).__name__ not in PASSING_LAYERS), None)
     takes_numbers = type(first).__name__ in ("Dense", "Conv1D", "Conv2D", "Conv3D", "LSTM", "GRU", "SimpleRNN")
+    softmaxes = [layer.name for layer in layers if nonlinearity(layer) == "softmax" and id(layer) not in last]
     dropouts = [layer.rate for layer in layers if isinstance(layer, keras.layers.Dropout)]
     return {
         "nonlinear": is_nonlinear if known is not None else None,
         "scales_inputs": not takes_numbers,
+        "hidden_softmax": [] if known is None else softmaxes,
+        "has_own_train_step": type(model).train_step is not keras.Model.train_step,
         "largest_dropout": max(dropouts, default=0.0),
         "variables": len(model.variables),
         "trainable_variables": len(model.trainable_variables),
@@ -139,18 +143,24 @@ def _layer_facts(model: keras.Model) -> dict[str, Any]:
 
 
 def _output_facts(model: keras.Model) -> list[dict[str, Any]]:
-    """Of each output its number of `units`, its `activation`, its `loss`, and whether that is told `from_logits`."""
-    layers = output_layers(model)
+    """Of each output its number of `units`, its `activation` and its `loss`, with what that was told."""
+    layers, known = output_layers(model), operations(model) is not None  # of other models the last layer is a guess
     names = list(getattr(model, "output_names", None) or range(len(layers)))
     shapes = [tuple(output.shape) for output in getattr(model, "outputs", None) or []]
     losses = [*_losses(model.loss, names)]
     found = []
     for i, layer in enumerate(layers):
         units = shapes[i][-1] if i < len(shapes) and len(shapes[i]) > 1 else getattr(layer, "units", None)
-        activation = nonlinearity(layer) or activation_name(layer)
+        activation = nonlinearity(layer) or (activation_name(layer) if known else None)
         loss = losses[i] if i < len(losses) else None
         found.append(
-            {"units": units, "activation": activation, "loss": loss_name(loss), "from_logits": _is_from_logits(loss)}
+            {
+                "units": units,
+                "activation": activation,
+                "loss": loss_name(loss),
+                "from_logits": bool(_argument(loss, "from_logits")),
+                "ignores_a_class": _argument(loss, "ignore_class") is not None,
+            }
         )
     return found
 
@@ -180,9 +190,10 @@ def loss_name(loss: Any) -> str | None:
     return SHORT_NAMES.get(name, name)
 
 
-def _is_from_logits(loss: Any) -> bool:
-    kwargs = loss.keywords if isinstance(loss, functools.partial) else getattr(loss, "_fn_kwargs", {})
-    return bool(getattr(loss, "from_logits", kwargs.get("from_logits", False)))
+def _argument(loss: Any, name: str) -> Any:
+    """An argument that a loss was made with; None where it was not."""
+    given = loss.keywords if isinstance(loss, functools.partial) else getattr(loss, "_fn_kwargs", {})
+    return getattr(loss, name, given.get(name))
 
 
 def _metric_names(model: keras.Model) -> Iterator[str]:

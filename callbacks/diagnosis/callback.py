@@ -178,6 +178,7 @@ class Diagnosis(keras.callbacks.Callback):
         seen = self._batches.read()
         for role in ("inputs", "targets", "sample_weights"):
             self._facts[role] = [dataclasses.asdict(one) for one in seen[role]]
+        self._facts.setdefault("answers", [dataclasses.asdict(one) for one in seen["predictions"]])
         return seen
 
     def _judge_early(self, when: str) -> None:

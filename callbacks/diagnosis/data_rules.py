@@ -15,6 +15,9 @@ LARGE_INPUTS = 20.0
 """Magnitude of inputs, mean or standard deviation of a feature, above which they are named. Glorot (2010) and He (2015)
 derive their weights for inputs of variance 1; LeCun et al. (1998, Efficient BackProp, section 4.3) ask for mean 0."""
 
+SMALL_INPUTS = 0.01
+"""Magnitude of inputs, mean or standard deviation of a feature, below which they are named."""
+
 UNEVEN_INPUTS = 1000.0
 """Ratio of the largest standard deviation of a feature to the smallest, above which they are named."""
 
@@ -102,7 +105,7 @@ def labels_no_classes(evidence: Evidence) -> Finding | None:
     """A sparse categorical cross-entropy of targets that are no numbers of classes: fractions, or out of range."""
     for output, target in pairs(evidence):
         units = output.get("units")
-        if output.get("loss") != "sparse_categorical_crossentropy" or not units:
+        if output.get("loss") != "sparse_categorical_crossentropy" or not units or output.get("ignores_a_class"):
             continue
         statistics = {"lowest": target.minimum, "highest": target.maximum, "units": units}
         if target.is_one_hot and len(target.lowest) == units > 1:
@@ -223,7 +226,7 @@ def distance_of_classes(evidence: Evidence) -> Finding | None:
     return None
 
 
-def large_targets(evidence: Evidence) -> Finding | None:
+def unscaled_targets(evidence: Evidence) -> Finding | None:
     """Targets of a regression that are far from 0, where the answers of a new network are."""
     for output, target in pairs(evidence):
         if output.get("loss") not in DISTANCES or output.get("activation") in ("sigmoid", "softmax", "tanh"):
@@ -239,11 +242,11 @@ def large_targets(evidence: Evidence) -> Finding | None:
             "is long.",
             "Scale the targets, as with (y - y.mean()) / y.std(), and scale the predictions back.",
         )
-        return before_training("large_targets", "note", sentences, size=size)
+        return before_training("unscaled_targets", "note", sentences, size=size)
     return None
 
 
-def large_inputs(evidence: Evidence) -> Finding | None:
+def unscaled_inputs(evidence: Evidence) -> Finding | None:
     """Inputs that are far from 0, or features of very different scales, and no layer that scales them."""
     if evidence.facts.get("scales_inputs", True):
         return None
@@ -253,7 +256,8 @@ def large_inputs(evidence: Evidence) -> Finding | None:
         varying = [std for std in array.std if std > 0]
         size = max(max(map(abs, array.mean)), max(array.std))
         ratio = max(varying, default=1.0) / min(varying, default=1.0)
-        if size <= LARGE_INPUTS and (ratio <= UNEVEN_INPUTS or max(varying, default=1.0) < 1):
+        is_uneven = ratio > UNEVEN_INPUTS and max(varying, default=1.0) >= 1
+        if size == 0 or (SMALL_INPUTS <= size <= LARGE_INPUTS and not is_uneven):
             continue
         seen = f"The {_what(array)} run from {number(array.minimum)} to {number(array.maximum)}"
         if len(varying) > 1 and ratio > 10:
@@ -263,7 +267,7 @@ def large_inputs(evidence: Evidence) -> Finding | None:
             "Initial weights and learning rates are made for inputs around 0 with a standard deviation of 1.",
             "Scale them: divide pixels by 255, or begin with keras.layers.Normalization(), adapted to x.",
         )
-        return before_training("large_inputs", "note", sentences, size=size)
+        return before_training("unscaled_inputs", "note", sentences, size=size)
     return None
 
 
@@ -274,6 +278,13 @@ def constant_inputs(evidence: Evidence) -> Finding | None:
     for array in evidence.inputs:
         if array.samples < 8 or array.nonfinite:
             continue
+        if array.spread == 0 and array.samples > array.batches and array.minimum < array.maximum:
+            sentences = (
+                f"All samples of a batch are alike in the {_what(array)}, as far as {array.samples:,} samples show.",
+                "Inputs that are all alike tell nothing about the targets.",
+                "See how the data are loaded.",
+            )
+            return before_training("constant_inputs", "error", sentences)
         if array.spread == 0 and array.minimum == array.maximum:
             sentences = (
                 f"All elements of the {_what(array)} are {number(array.minimum)}, in {array.samples:,} samples.",

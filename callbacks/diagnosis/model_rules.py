@@ -9,7 +9,7 @@ import dataclasses
 
 from ..evidence import Evidence
 from .cures import advice_for
-from .finding import Finding, before_training, count, default_rate, smaller_rate, span
+from .finding import Finding, before_training, count, default_rate, number, smaller_rate, span, weight_gain
 
 PROBABILITIES = ("sigmoid", "softmax", "hard_sigmoid", "sparse_sigmoid", "sparsemax")
 """Activations whose outputs lie between 0 and 1."""
@@ -31,15 +31,19 @@ DISTANCES = (
 """Losses of a regression: distances between a number and its prediction."""
 
 USABLE_RATES = {
-    "SGD": (1e-6, 1.0),
+    "SGD": (5e-5, 1.0),
     "Adagrad": (1e-6, 1.0),
     "Adadelta": (1e-5, 10.0),
     "Ftrl": (1e-6, 1.0),
     "Lion": (1e-8, 0.01),
     "Muon": (1e-6, 0.3),
 }
-"""Learning rates with which an optimizer usually trains; (1e-7, 0.05) for those not named, which divide by the size of
-the gradients. (Bengio 2012, section 3.2: 1e-6 to 1 for stochastic gradient descent; Kingma and Ba 2015: 0.001.)"""
+"""Learning rates with which an optimizer usually trains; (1e-6, 0.05) for those not named, which divide by the size of
+the gradients. (Bengio 2012, section 3.2: 1e-6 to 1, 0.01 typical, for stochastic gradient descent; Kingma and Ba 2015:
+0.001.)"""
+
+LARGE_GAIN = 5.0
+"""`weight_gain` of a kernel from which its initial weights are named."""
 
 
 def softmax_over_one_unit(evidence: Evidence) -> Finding | None:
@@ -73,7 +77,11 @@ def no_probabilities(evidence: Evidence) -> Finding | None:
     """A cross-entropy of answers that are no probabilities: linear without `from_logits`, ReLU, tanh."""
     output = evidence.output
     activation, loss, units = output.get("activation"), output.get("loss"), output.get("units")
-    if loss not in CROSS_ENTROPIES or activation not in NO_PROBABILITIES:
+    if loss not in CROSS_ENTROPIES:
+        return None
+    if activation is None and not output.get("from_logits"):
+        return _answers_no_probabilities(evidence, loss)
+    if activation not in NO_PROBABILITIES:
         return None
     if output.get("from_logits") and activation in ("linear", "tanh_shrink", "elu", "selu", "leaky_relu", "prelu"):
         return None
@@ -94,6 +102,21 @@ def no_probabilities(evidence: Evidence) -> Finding | None:
             + (", or the loss from_logits=True." if activation == "linear" else "."),
         )
     return before_training("no_probabilities", "error", sentences)
+
+
+def _answers_no_probabilities(evidence: Evidence, loss: str) -> Finding | None:
+    """The same, from the answers themselves, where the last activation is not known."""
+    for array in evidence.answers:
+        if array.samples and (array.minimum < 0 or array.maximum > 1 + 1e-5):
+            sentences = (
+                f"The loss is {loss}, and the answers of the network run from {number(array.minimum)} to "
+                f"{number(array.maximum)}.",
+                "A cross-entropy takes the logarithm of probabilities; answers below 0 or above 1 are cut off, and "
+                "there no gradient passes.",
+                "Give the last layer the activation sigmoid or softmax, or the loss from_logits=True.",
+            )
+            return before_training("no_probabilities", "error", sentences)
+    return None
 
 
 def logits_of_probabilities(evidence: Evidence) -> Finding | None:
@@ -168,6 +191,19 @@ def no_nonlinearity(evidence: Evidence) -> Finding | None:
     return before_training("no_nonlinearity", "note", sentences, layers=[*kernels][:-1], kernels=len(kernels))
 
 
+def hidden_softmax(evidence: Evidence) -> Finding | None:
+    """A softmax before the last layer: its units compete, and most pass next to nothing on."""
+    layers = evidence.facts.get("hidden_softmax") or []
+    if not layers:
+        return None
+    sentences = (
+        f"There is a softmax before the end of the network: {span(layers, evidence)}.",
+        "Its outputs add up to 1, so that most are near 0, and so are the gradients that pass.",
+        "Use ReLU or tanh in hidden layers, and softmax once, in the last.",
+    )
+    return before_training("hidden_softmax", "note", sentences, layers=layers)
+
+
 def units_alike(evidence: Evidence) -> Finding | None:
     """All units of a hidden layer begin with the same weights, and so stay the same; or two layers begin alike."""
     kernels = evidence.facts.get("kernels", {})
@@ -195,6 +231,26 @@ def units_alike(evidence: Evidence) -> Finding | None:
     return None
 
 
+def large_weights(evidence: Evidence) -> Finding | None:
+    """Initial weights that are many times larger than those that keep the size of a signal."""
+    kernels = evidence.facts.get("kernels", {})
+    large = [
+        name
+        for name in kernels
+        if kernels[name].get("layer") != "Embedding" and weight_gain(evidence, name) >= LARGE_GAIN
+    ]
+    if not large:
+        return None
+    gain = max(weight_gain(evidence, name) for name in large)
+    sentences = (
+        f"The initial weights of {span(large, evidence)} are large, with a mean magnitude of "
+        f"{number(max(kernels[name]['mean_weight'] for name in large))}.",
+        f"With such weights a signal grows some {gain:.0f} times in a layer, and units with tanh or sigmoid saturate.",
+        "Use He normal weights with ReLU, Glorot uniform weights with others.",
+    )
+    return before_training("large_weights", "note", sentences, layers=large, gain=gain)
+
+
 def nonfinite_initial_weights(evidence: Evidence) -> Finding | None:
     """Weights that are NaN or infinite before the first step."""
     kernels = evidence.facts.get("kernels", {})
@@ -215,7 +271,7 @@ def learning_rate(evidence: Evidence) -> Finding | None:
     rate, optimizer = evidence.facts.get("learning_rate"), evidence.facts.get("optimizer", "the optimizer")
     if rate is None or evidence.facts.get("scheduled"):
         return None
-    low, high = USABLE_RATES.get(optimizer, (1e-7, 0.05))
+    low, high = USABLE_RATES.get(optimizer, (1e-6, 0.05))
     if low <= rate <= high:
         return None
     default, tried = default_rate(evidence), "updates_too_large" if rate > high else "weights_not_moving"

@@ -25,6 +25,7 @@ from .finding import (
     smaller_rate,
     span,
     times,
+    weight_gain,
 )
 from .model_rules import CROSS_ENTROPIES, DISTANCES
 
@@ -128,7 +129,7 @@ def nonfinite(evidence: Evidence) -> Finding | None:
     statistics = {f"nonfinite_{tensors}": count for tensors, count in number.items()} | {"loss": float(loss[-1])}
     sentences = (seen, meaning, remedy)
     has_large_weights = any(
-        _weight_gain(evidence, name) >= MAX_WEIGHT_GAIN for name in evidence.facts.get("kernels", {})
+        weight_gain(evidence, name) >= MAX_WEIGHT_GAIN for name in evidence.facts.get("kernels", {})
     )
     return in_training(
         evidence,
@@ -215,7 +216,7 @@ def exploding_gradient(evidence: Evidence) -> Finding | None:
     )
     meaning = "One step along it replaces the weights instead of correcting them."
     remedy = "Use smaller initial weights (He with ReLU, Glorot with tanh), or normalize the hidden layers."
-    has_large_weights = _weight_gain(evidence, names[layer]) >= MAX_WEIGHT_GAIN
+    has_large_weights = weight_gain(evidence, names[layer]) >= MAX_WEIGHT_GAIN
     if not has_large_weights:
         remedy = (
             "Clip the gradients with clipnorm=1, normalize the hidden layers, or use Adam at its default rate, 0.001."
@@ -485,19 +486,29 @@ def impossible_loss(evidence: Evidence) -> Finding | None:
 
 
 def no_gradient(evidence: Evidence) -> Finding | None:
-    """The optimizer that was listened to never received a gradient."""
+    """The optimizer that was listened to never received a gradient, or none of some kernels."""
     if not evidence.gradients or not evidence.epochs or evidence.facts.get("trainable_variables") == 0:
         return None
-    if not np.isnan(evidence.gradients.history["nonfinite"]).all():
+    names, mean = _kernels(evidence.gradients, "abs_mean")
+    nonfinite = _kernels(evidence.gradients, "nonfinite")[1]
+    has_none = (np.isnan(mean) & ~(nonfinite > 0)).all(axis=0)
+    layers = chosen_names(names, has_none)
+    if not layers:
         return None
+    if np.isnan(evidence.gradients.history["nonfinite"]).all():
+        sentences = (
+            f"The optimizer of the model, {evidence.facts.get('optimizer')}, never received a gradient",
+            "Nothing can be said about gradients: something else changes the weights.",
+            "Name the optimizer that trains them: Diagnosis(optimizer=...).",
+        )
+        return in_training(evidence, "no_gradient", "warning", [], 0, {}, sentences)
     sentences = (
-        f"The optimizer {evidence.facts.get('optimizer', '')} of the model never received a gradient".replace(
-            "  ", " "
-        ),
-        "Nothing can be said about gradients: something else changes the weights.",
-        "Name the optimizer that trains them: Diagnosis(optimizer=...).",
+        f"The loss does not depend on {span(layers, evidence)}",
+        "A kernel without a gradient stays as it was made.",
+        "See what lies between it and the loss, such as stop_gradient or argmax, or set trainable = False.",
     )
-    return in_training(evidence, "no_gradient", "warning", [], 0, {}, sentences)
+    severity = "warning" if _is_learning(evidence) else "error"
+    return in_training(evidence, "no_gradient", severity, layers, 0, {}, sentences, names_layers=True)
 
 
 def few_steps(evidence: Evidence) -> Finding | None:
@@ -594,7 +605,12 @@ def _has_recovered(evidence: Evidence) -> bool:
 
 
 def _can_be_judged(evidence: Evidence) -> bool:
-    """Whether there were epochs enough to tell that a network does not learn; at the end, three."""
+    """Whether there were epochs enough to tell that a network does not learn; at the end, three.
+
+    A `train_step` of one's own without a compiled loss, as of a GAN, calls by that name what may rise or stand still.
+    """
+    if evidence.facts.get("has_own_train_step") and not any(one["loss"] for one in evidence.facts.get("outputs", [])):
+        return False
     planned, seen = evidence.facts.get("planned_epochs") or 0, len(evidence.epochs)
     return seen >= max(MIN_EPOCHS, MIN_SHARE_OF_EPOCHS * planned) or (seen >= PATIENCE and seen == planned)
 
@@ -612,12 +628,6 @@ def _by_row(function: Callable, array: np.ndarray) -> np.ndarray:
     found = np.full(len(array), np.nan)
     found[rows] = function(array[rows], axis=1)
     return found
-
-
-def _weight_gain(evidence: Evidence, kernel: str) -> float:
-    """The mean magnitude of a kernel's weights before training times the root of the inputs of a unit."""
-    known = evidence.facts.get("kernels", {}).get(kernel, {})
-    return float(known.get("mean_weight", 0.1) * math.sqrt(np.prod(known.get("shape", [1, 1])[:-1])))
 
 
 def _mean_weight(evidence: Evidence, layer: str) -> float:

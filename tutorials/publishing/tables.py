@@ -12,6 +12,7 @@ from tutorials.studies.study_tables import median_and_quartiles, train_and_test
 import numpy as np
 from tabulate import tabulate
 
+from callbacks.diagnosis import data_rules, model_rules, training_rules
 from callbacks.diagnosis.cures import MIN_SHARE
 from callbacks.diagnosis.rules import RULES
 
@@ -180,8 +181,17 @@ def rules_sentence(results: Results) -> str:
 
 
 def rules_list(results: Results) -> str:
-    """The rules of `Diagnosis`, each with the first line of what it says of itself."""
-    return "\n".join(f"- `{name}`: {(rule.__doc__ or name).splitlines()[0]}" for name, rule in RULES.items())
+    """The rules of `Diagnosis` by what they look at, each with the first line of what it says of itself."""
+    blocks = []
+    for heading, module in (
+        ("The compiled model, before the first step", model_rules),
+        ("The data, after the first batch or the first epoch", data_rules),
+        ("The training, epoch by epoch", training_rules),
+    ):
+        own = {name: rule for name, rule in RULES.items() if rule.__module__ == module.__name__}
+        rows = [f"- `{name}`: {(rule.__doc__ or name).splitlines()[0]}" for name, rule in own.items()]
+        blocks += [f"**{heading}**", "\n".join(rows)]
+    return "\n\n".join(blocks)
 
 
 BLOCKS: dict[str, Callable[[Results], str]] = {

@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
-from callbacks import check
+from callbacks import Diagnosis, check
 
 R = np.random.RandomState(0)
 X = R.normal(size=(64, 4)).astype("float32")
@@ -73,6 +74,8 @@ def test_sound_programs_are_left_alone(last, loss, units, y):
         ("learning_rate", "note", lambda: network("sigmoid", BCE, optimizer=keras.optimizers.SGD(10.0)), BINARY),
         ("learning_rate", "note", lambda: network("sigmoid", BCE, optimizer=keras.optimizers.Adam(1e-8)), BINARY),
         ("nothing_trainable", "error", lambda: frozen(), BINARY),
+        ("large_weights", "note", lambda: network("sigmoid", BCE, kernel_initializer=normal(10)), BINARY),
+        ("hidden_softmax", "note", lambda: network("sigmoid", BCE, hidden="softmax"), BINARY),
         ("heavy_dropout", "note", lambda: dropping(0.95), BINARY),
         ("labels_outside_0_to_1", "error", lambda: network("sigmoid", BCE), 2 * BINARY - 1),
         ("labels_outside_0_to_1", "error", lambda: network("sigmoid", BCE), CLASSES),
@@ -87,7 +90,7 @@ def test_sound_programs_are_left_alone(last, loss, units, y):
         ("targets_broadcast", "error", lambda: network("linear", "mse", 3), NUMBERS[:, None]),
         ("distance_of_classes", "note", lambda: network("linear", "mse", metrics=["accuracy"]), CLASSES),
         ("distance_of_classes", "note", lambda: network("softmax", "mse", 3), ONE_HOT),
-        ("large_targets", "note", lambda: network("linear", "mse"), 1e6 * NUMBERS),
+        ("unscaled_targets", "note", lambda: network("linear", "mse"), 1e6 * NUMBERS),
         ("one_class", "error", lambda: network("sigmoid", BCE), np.ones(64)),
         ("one_class", "note", lambda: network("sigmoid", BCE), np.arange(64) < 2),
         ("nonfinite_data", "error", lambda: network("sigmoid", BCE), np.where(np.arange(64) == 5, np.nan, BINARY)),
@@ -95,6 +98,10 @@ def test_sound_programs_are_left_alone(last, loss, units, y):
 )
 def test_a_fault_is_named(rule, severity, model, y):
     assert found(model(), y=y).get(rule) == severity
+
+
+def normal(deviation):
+    return keras.initializers.RandomNormal(stddev=deviation)
 
 
 def frozen():
@@ -120,9 +127,11 @@ def with_inputs(change):
 @pytest.mark.parametrize(
     ("rule", "severity", "x"),
     [
-        ("large_inputs", "note", 255 * np.abs(X)),
-        ("large_inputs", "note", X * [1.0, 1.0, 1.0, 5000.0]),
+        ("unscaled_inputs", "note", 255 * np.abs(X)),
+        ("unscaled_inputs", "note", X * [1.0, 1.0, 1.0, 5000.0]),
+        ("unscaled_inputs", "note", 1e-4 * X),
         ("constant_inputs", "error", 0 * X),
+        ("constant_inputs", "error", X[:1].repeat(64, axis=0)),
         ("constant_inputs", "note", X * [1.0, 0.0, 1.0, 1.0]),
         ("nonfinite_data", "error", np.where(np.arange(256).reshape(64, 4) == 70, np.inf, X)),
     ],
@@ -227,3 +236,34 @@ def test_what_is_no_model_of_ours_is_not_judged():
     model = keras.Sequential([layers.Dense(1, "sigmoid")])
     model.compile("adam", BCE)
     assert found(model) == {}
+
+
+def test_a_dataset_is_looked_at_batch_by_batch():
+    order = np.argsort(CLASSES, kind="stable")
+    data = tf.data.Dataset.from_tensor_slices((X[order], CLASSES[order])).batch(8)
+    assert found(network("softmax", SPARSE, 3), data, None) == {"labels_in_order": "note"}
+    assert found(network("softmax", SPARSE, 3), data.map(lambda x, y: (x, y - 1)), None) == {
+        "labels_no_classes": "error",
+        "labels_in_order": "note",
+    }
+
+
+def test_answers_tell_where_the_last_activation_is_not_known():
+    """A subclassed model may apply a sigmoid in its `call`; then a linear last layer is right."""
+
+    class Own(keras.Model):
+        def __init__(self, last):
+            super().__init__()
+            self.out, self.last = layers.Dense(1), last
+
+        def call(self, x):
+            return self.last(self.out(x))
+
+    for last, expected in ((keras.ops.sigmoid, []), (lambda x: x, ["no_probabilities"])):
+        keras.utils.set_random_seed(1)
+        model, diagnosis = Own(last), Diagnosis(verbose=0)
+        model(X)
+        model.compile("adam", BCE)
+        assert found(model) == {}
+        model.fit(X, BINARY, epochs=1, verbose=0, callbacks=[diagnosis])
+        assert [finding.rule for finding in diagnosis.findings] == expected
