@@ -18,6 +18,9 @@ derive their weights for inputs of variance 1; LeCun et al. (1998, Efficient Bac
 SMALL_INPUTS = 0.01
 """Magnitude of inputs, mean or standard deviation of a feature, below which they are named."""
 
+MAX_COLUMNS = 32
+"""Features up to which one that is constant is named: of many, such as the pixels of an image, some often are."""
+
 UNEVEN_INPUTS = 1000.0
 """Ratio of the largest standard deviation of a feature to the smallest, above which they are named."""
 
@@ -293,7 +296,7 @@ def constant_inputs(evidence: Evidence) -> Finding | None:
             )
             return before_training("constant_inputs", "error", sentences, value=array.minimum)
         constant = [i for i, (low, high) in enumerate(zip(array.lowest, array.highest, strict=True)) if low == high]
-        if constant and len(array.shape) == 2:
+        if constant and len(array.shape) == 2 and len(array.lowest) <= MAX_COLUMNS:
             is_all = len(constant) == len(array.lowest)
             named = ", ".join(str(i + 1) for i in constant[:5]) + (" and more" if len(constant) > 5 else "")
             value = f" ({number(array.lowest[constant[0]])})" if len(constant) == 1 else ""

@@ -395,10 +395,10 @@ def accuracy_at_chance(evidence: Evidence) -> Finding | None:
     is_at_chance = window.mean() <= chance + CHANCE_MARGIN * (1 - chance) and (
         is_balanced or not _is_learning(evidence)
     )
-    is_constant = np.ptp(window) < 1e-6 and not _is_learning(evidence)
+    is_constant = np.ptp(window) < 1e-6 and window.mean() < 0.99 and not _is_learning(evidence)
     if chance == 1 or (not is_at_chance and not is_constant):
         return None
-    if len(accuracy) < MIN_EPOCHS and _has_fallen(evidence, 3 * MIN_LOSS_FALL):
+    if len(accuracy) < MIN_EPOCHS and _has_fallen(evidence, MIN_LOSS_FALL):
         return None
     statistics = {"accuracy": float(window.mean()), "chance": chance}
     level = f"chance level for {classes} classes: {chance:.3g}"

@@ -1,11 +1,13 @@
 """Each rule on statistics made by hand: where it speaks, and next to it where it must not."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from callbacks.diagnosis.rules import diagnose
+from callbacks.diagnosis.finding import Finding
+from callbacks.diagnosis.rules import EXPLAINS, RULES, diagnose, in_order
 from callbacks.evidence import Evidence, MonitorRecord
 
 LAYERS = ["dense_1", "dense_2", "dense_3", "dense_4"]
@@ -17,7 +19,7 @@ def training(activation="tanh", loss=None, accuracy=None, probe=True, nonfinite_
     ones = np.ones((EPOCHS, 4))
 
     def record(**usual):
-        return MonitorRecord(LAYERS, {name: ones * changed.get(name, value) for name, value in usual.items()})
+        return MonitorRecord([*LAYERS], {name: ones * changed.get(name, value) for name, value in usual.items()})
 
     metrics = {"loss": np.linspace(0.69, 0.2, EPOCHS) if loss is None else np.asarray(loss, float)}
     metrics["accuracy"] = np.linspace(0.5, 0.95, EPOCHS) if accuracy is None else np.asarray(accuracy, float)
@@ -208,3 +210,154 @@ def test_biases_of_rank_2_are_no_kernels():
     assert "vanishing_gradient" in rules(evidence)
     evidence.gradients.layers[:] = ["a", "attention/key/bias", "b", "c"]
     assert "vanishing_gradient" not in rules(evidence)
+
+
+def with_predictions(evidence, lowest, highest, spread):
+    """The evidence with the answers of one output, the same in every epoch."""
+    values = {"lowest": lowest, "highest": highest, "spread": spread}
+    history = {name: np.full((EPOCHS, 1), float(value)) for name, value in values.items()}
+    return dataclasses.replace(evidence, predictions=MonitorRecord(["predictions"], history))
+
+
+def test_the_same_answer_to_every_input_is_said_where_it_was_seen():
+    flat = training(loss=FLAT)
+    assert "predictions_alike" not in rules(flat)
+    assert "predictions_alike" in rules(with_predictions(flat, 0.5, 0.5, 0.0))
+    assert "predictions_alike" not in rules(with_predictions(flat, 0.4, 0.6, 0.05))
+    assert "predictions_alike" not in rules(with_predictions(flat, np.inf, -np.inf, 0.0))  # all of them are NaN
+    assert "predictions_alike" not in rules(with_predictions(flat, 0.5, 0.5, np.nan))  # batches of one sample
+    assert rules(with_predictions(training(), 0.5, 0.5, 0.0)) == []  # it learns
+
+
+def test_gradients_that_are_all_zero():
+    assert "gradients_zero" in rules(training(zero_fraction=1.0, l2=0.0, abs_mean=0.0, loss=FLAT))
+    assert "gradients_zero" not in rules(training(zero_fraction=[1.0, 1.0, 1.0, 0.9], loss=FLAT))
+
+
+def test_a_loss_that_cannot_be():
+    assert "impossible_loss" in rules(training(loss=np.linspace(0.5, -3.0, EPOCHS)))
+    assert "impossible_loss" in rules(training(loss=np.zeros(EPOCHS)))
+    own = training(loss=np.linspace(0.5, -3.0, EPOCHS))
+    own.facts["outputs"][0]["loss"] = "negative_log_likelihood"
+    assert rules(own) == []
+
+
+def test_an_optimizer_without_gradients():
+    nothing = {"abs_mean": np.nan, "l2": np.nan, "zero_fraction": np.nan}
+    (finding,) = diagnose(training(**nothing, nonfinite=np.nan))
+    assert (finding.rule, finding.severity, finding.layers) == ("no_gradient", "warning", [])
+    assert "Diagnosis(optimizer=...)" in finding.remedy
+    some = {name: [np.nan, 0.1, 0.1, 0.1] for name in nothing}
+    (finding,) = diagnose(training(**some, nonfinite=[np.nan, 0, 0, 0]))
+    assert (finding.rule, finding.severity, finding.layers) == ("no_gradient", "warning", ["dense_1"])
+    assert diagnose(training(**some, nonfinite=[np.nan, 0, 0, 0], loss=FLAT))[0].severity == "error"
+    assert "no_gradient" not in rules(training(**some, nonfinite=[3, 0, 0, 0]))  # they were NaN
+
+
+def test_few_steps():
+    flat = training(loss=FLAT)
+    flat.facts["sampled_steps"] = 1
+    assert "few_steps" in rules(flat)
+    flat.facts["sampled_steps"] = 2
+    assert "few_steps" not in rules(flat)
+
+
+def test_accuracy_that_contradicts_the_loss():
+    falling = np.linspace(5.0, 0.5, EPOCHS)
+    assert "accuracy_contradicts_loss" in rules(training(loss=falling, accuracy=np.full(EPOCHS, 0.02)))
+    assert rules(training(loss=falling, accuracy=np.full(EPOCHS, 1.0))) == []
+    assert "accuracy_contradicts_loss" not in rules(training(accuracy=np.full(EPOCHS, 0.6), loss=FLAT))
+
+
+def with_targets(evidence, **labels):
+    """The evidence with labels that were seen so many times."""
+    target = {
+        **{"name": "targets", "shape": [None], "samples": sum(labels.values()), "batches": 4, "lowest": [0.0]},
+        **{"highest": [1.0], "mean": [0.5], "std": [0.5], "nonfinite": 0, "first_nonfinite": None, "fractional": 0},
+        **{"labels": {name[1:]: count for name, count in labels.items()}, "uniform_batches": 0, "spread": 1.0},
+        **{"lowest_sum": 0.0, "highest_sum": 1.0},
+    }
+    return dataclasses.replace(evidence, facts=evidence.facts | {"targets": [target], "seen_all": True})
+
+
+def test_chance_level_is_that_of_the_labels_seen():
+    entropy = -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
+    always_the_same = training(loss=np.linspace(0.6, entropy, EPOCHS), accuracy=np.full(EPOCHS, 0.9))
+    assert rules(always_the_same) == []  # for two balanced classes it would be learning
+    cause, *effects = diagnose(with_targets(always_the_same, _0=900, _1=100))
+    assert (cause.rule, cause.severity) == ("one_class", "error")
+    assert "accuracy_at_chance" in {finding.rule for finding in effects}
+    better = training(loss=np.linspace(0.6, 0.1, EPOCHS), accuracy=np.linspace(0.9, 0.92, EPOCHS))
+    assert [(one.rule, one.severity) for one in diagnose(with_targets(better, _0=900, _1=100))] == [
+        ("one_class", "note")
+    ]
+
+
+def test_a_recurrent_kernel_over_one_time_step_is_no_fault():
+    evidence = training(l2=[0.3, 0.0, 0.3, 0.3], loss=FLAT)
+    assert "vanishing_gradient" in rules(evidence)
+    evidence.gradients.layers[:] = ["lstm/kernel", "lstm/recurrent_kernel", "dense_3", "dense_4"]
+    evidence.facts["kernels"]["lstm/recurrent_kernel"] = {"activation": "tanh"}
+    assert "vanishing_gradient" not in rules(evidence)
+
+
+def test_three_epochs_are_enough_at_the_end():
+    short = training(loss=FLAT).until(3)
+    assert rules(short) == []
+    short.facts["planned_epochs"] = 3
+    assert "loss_not_falling" in rules(short)
+    slow = training(loss=np.linspace(0.693, 0.55, EPOCHS)).until(3)  # 1 % an epoch
+    slow.facts["planned_epochs"] = 3
+    assert rules(slow) == []
+
+
+def finding(rule, severity="error", epoch=0):
+    return Finding(rule, severity, [], epoch, {}, "", "", "")
+
+
+def test_a_finding_follows_from_the_first_that_explains_it():
+    found = in_order([finding("learning_rate", "note", -1), finding("updates_too_large"), finding("loss_not_falling")])
+    assert [(one.rule, one.severity, one.follows_from) for one in found] == [
+        ("learning_rate", "error", None),
+        ("updates_too_large", "error", "learning_rate"),
+        ("loss_not_falling", "error", "learning_rate"),
+    ]
+
+
+def test_what_came_later_explains_nothing():
+    found = in_order([finding("updates_too_large", epoch=9), finding("dead_units", epoch=2)])
+    assert {one.rule: one.follows_from for one in found} == {
+        "updates_too_large": "dead_units",
+        "dead_units": None,
+    } or all(one.follows_from is None for one in found)
+
+
+def test_an_error_explains_before_a_note_does_and_a_note_alone_stays_one():
+    notes = [finding("unscaled_inputs", "note", -1), finding("no_nonlinearity", "note", -1)]
+    found = in_order([finding("no_probabilities", epoch=-1), *notes, finding("loss_not_falling")])
+    assert {one.rule: (one.severity, one.follows_from) for one in found} == {
+        "no_probabilities": ("error", None),
+        "loss_not_falling": ("error", "no_probabilities"),
+        "unscaled_inputs": ("note", None),
+        "no_nonlinearity": ("note", None),
+    }
+    assert [one.severity for one in in_order(notes)] == ["note", "note"]
+
+
+def test_independent_causes_are_both_told():
+    found = in_order([finding("nonfinite_data", epoch=-1), finding("labels_outside_0_to_1", epoch=-1)])
+    assert [one.follows_from for one in found] == [None, None]
+
+
+def test_no_rule_explains_itself_in_a_circle():
+    """Whatever is found, following the causes ends."""
+    found = in_order([finding(rule) for rule in RULES])
+    causes = {one.rule: one.follows_from for one in found}
+    for rule in causes:
+        seen = set()
+        while causes.get(rule):
+            assert rule not in seen
+            seen.add(rule)
+            rule = causes[rule]
+    assert {*EXPLAINS} <= {*RULES}
+    assert set().union(*EXPLAINS.values()) <= {*RULES}
