@@ -1,13 +1,15 @@
 """Diagnosis: watches a training and says what is wrong with it."""
 
+import contextlib
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from .._guard import GuardedCallback
 from ..activations import ActivationMonitor
 from ..evidence import Evidence, MonitorRecord, model_facts
 from ..gradients import GradientMonitor
@@ -22,7 +24,7 @@ FIRST_CHECKS = 20
 the more epochs there are, and what a single epoch adds becomes less."""
 
 
-class Diagnosis(keras.callbacks.Callback):
+class Diagnosis(GuardedCallback):
     """Says what is wrong with a training: gradients that vanish or explode, dead or saturated units, and so on.
 
     It runs the monitors of this package itself (do not pass them to `fit` as well) and asks its rules about what they
@@ -48,6 +50,7 @@ class Diagnosis(keras.callbacks.Callback):
             seen, and dead ones only where a whole layer is dead.
         stop_on: the rule, or a list of rules, whose finding ends the training; "error" ends it at any error.
         verbose: 1 prints the diagnosis when training ends, 0 does not.
+        optimizer: the optimizer to listen to, as `GradientMonitor` takes it; `None` takes `model.optimizer`.
 
     Attributes:
         findings: list of `Finding`, errors first: each has `rule`, `severity`, `layers`, `epoch`, `statistics`,
@@ -57,9 +60,11 @@ class Diagnosis(keras.callbacks.Callback):
             a probe.
 
     Raises:
-        ValueError: if `stop_on` names no rule; in `fit`, if the model has no trainable kernel or no optimizer.
+        ValueError: if an argument makes no sense, such as a `stop_on` that names no rule.
         RuntimeError: if Keras does not run on TensorFlow.
     """
+
+    _OF_A_FIT = ("_writer",)
 
     def __init__(
         self,
@@ -68,6 +73,7 @@ class Diagnosis(keras.callbacks.Callback):
         probe: Any = None,
         stop_on: str | Iterable[str] = (),
         verbose: int = 1,
+        optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
         super().__init__()
         self.stop_on = [stop_on] if isinstance(stop_on, str) else list(stop_on)
@@ -75,7 +81,7 @@ class Diagnosis(keras.callbacks.Callback):
         if unknown:
             raise ValueError(f"stop_on names no rule {unknown[0]!r}; there are error, {', '.join(rules.RULES)}.")
         self.log_dir, self.verbose = log_dir, verbose
-        self.gradients = GradientMonitor(log_dir, histogram_freq)
+        self.gradients = GradientMonitor(log_dir, histogram_freq, optimizer=optimizer)
         self.weights = WeightNormMonitor(log_dir, histogram_freq)
         self.activations = None if probe is None else ActivationMonitor(probe, log_dir)
         self._monitors = keras.callbacks.CallbackList([self.gradients, self.weights])
@@ -88,10 +94,23 @@ class Diagnosis(keras.callbacks.Callback):
         self._stopped_by: str | None = None
         self._writer: SummaryWriter | None = None
 
+        for monitor in filter(None, (self.gradients, self.weights, self.activations)):
+            monitor.warns = False  # it is said in one warning, of the diagnosis
+
+    @property
+    def trouble(self) -> str | None:
+        """Str or None: what kept the diagnosis from seeing all of the last training, to be read after its name."""
+        named: dict[str, list[str]] = {}
+        for monitor in self._monitors.callbacks:
+            if monitor.trouble:
+                named.setdefault(monitor.trouble, []).append(type(monitor).__name__)
+        sentences = [f"{' and '.join(names)} {trouble}" for trouble, names in named.items()]
+        return self._trouble or (" ".join(["is incomplete:", *sentences]) if sentences else None)
+
     @property
     def evidence(self) -> Evidence:
         """`Evidence`: all that the rules see."""
-        watching: list[Monitor] = self._monitors.callbacks
+        watching: list[Monitor] = [monitor for monitor in self._monitors.callbacks if not monitor.trouble]
         rows = {monitor: {epoch: row for row, epoch in enumerate(monitor.epochs)} for monitor in watching}
         epochs = [epoch for epoch in self._metrics if all(epoch in recorded for recorded in rows.values())]
 
@@ -115,24 +134,26 @@ class Diagnosis(keras.callbacks.Callback):
             self._judged_epochs, self._findings = epochs, rules.diagnose(self.evidence)
         return self._findings
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def _train_begin(self, logs: dict | None = None) -> None:
         watching: list[Monitor] = [self.gradients, self.weights]
         if self.activations and nonlinear_layers(self.model):  # a linear model has nothing to saturate or to die
             watching.append(self.activations)
         self._monitors = keras.callbacks.CallbackList(watching, model=self.model, **(self.params or {}))
         self._monitors.on_train_begin(logs)
-        self._facts = model_facts(self.model, self.model.optimizer, (self.params or {}).get("epochs"))
+        optimizer = self.gradients.optimizer or self.model.optimizer
+        self._facts = model_facts(self.model, optimizer, (self.params or {}).get("epochs"))
         self._next_check, self._written, self._stopped_by = 0, [], None
         if self.log_dir is not None and self._writer is None:
             self._writer = SummaryWriter.open(self.log_dir)
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def _epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._monitors.on_epoch_begin(epoch, logs)
         self._metrics = {recorded: row for recorded, row in self._metrics.items() if recorded < epoch}
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def _epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._monitors.on_epoch_end(epoch, logs)
-        self._metrics[epoch] = {name: float(value) for name, value in (logs or {}).items()}
+        self._facts = self.gradients.facts or self._facts  # of a model that was not built yet when training began
+        self._metrics[epoch] = _scalars(logs or {})
         recorded = len(self._metrics)
         is_last = epoch + 1 == self._facts["planned_epochs"]
         is_finite = math.isfinite(self._metrics[epoch].get("loss", 0.0)) and not self.weights.latest("nonfinite").any()
@@ -148,20 +169,40 @@ class Diagnosis(keras.callbacks.Callback):
             metrics = {f"diagnosis/{name}": value for name, value in self._metrics[epoch].items()}
             self._writer.write(epoch, metrics | {"diagnosis/findings": len(self._findings)})
 
-    def on_train_end(self, logs: dict | None = None) -> None:
+    def _train_end(self, logs: dict | None = None) -> None:
         if self._metrics:
             self._write_report(max(self._metrics))
             if self.verbose:
-                print(wording.plain(self.findings, len(self._metrics)))
+                if self.findings or not self.trouble:
+                    print(wording.plain(self.findings, len(self._metrics)))
+                if self.trouble:
+                    print("The diagnosis is incomplete: see the warning.")
                 if self._stopped_by:
                     print(f"Training was stopped by stop_on: {self._stopped_by}.")
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        self._monitors.on_train_end(logs)
+
+    def _release(self) -> None:
+        writer = self._writer
+        super()._release()
+        if writer is not None:
+            writer.close()
+        self._monitors.on_train_end()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # While `fit` runs, and after it was interrupted, Keras's list holds a pool of threads.
+        return super().__getstate__() | {"_monitors": keras.callbacks.CallbackList(self._monitors.callbacks)}
 
     def _write_report(self, epoch: int) -> None:
         self._written = [finding.rule for finding in self.findings]
         if self._writer is not None:
-            report = wording.markdown(self.findings, len(self._metrics))
-            self._writer.write(epoch, texts={"diagnosis/report": report})
+            blocks = [wording.markdown(self.findings, len(self._metrics))] if self.findings or not self.trouble else []
+            blocks += [f"The diagnosis {self.trouble}"] if self.trouble else []
+            self._writer.write(epoch, texts={"diagnosis/report": "\n\n".join(blocks)})
+
+
+def _scalars(logs: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics that are numbers; one for each class, as `F1Score(average=None)` has it, is none."""
+    found = {}
+    for name, value in logs.items():
+        with contextlib.suppress(TypeError, ValueError):
+            found[name] = float(value)
+    return found
