@@ -46,12 +46,12 @@ class GuardedCallback(keras.callbacks.Callback):
         """Str or None: what kept the callback from seeing all of the last training, to be read after its name."""
         return self._trouble
 
-    def guarded(self, action: Callable[..., Any], *arguments: Any) -> None:
+    def guarded(self, action: Callable[..., Any], *arguments: Any, **named: Any) -> None:
         """Call a function; should it raise an `Exception`, switch this callback off for the rest of the training."""
         if self._is_off:
             return
         try:
-            action(*arguments)
+            action(*arguments, **named)
         except Exception as error:
             self._is_off = True
             happened = "recorded nothing" if self._last_epoch is None else f"failed after epoch {self._last_epoch + 1}"

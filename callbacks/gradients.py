@@ -13,8 +13,8 @@ from ._accumulation import EpochTotals, StepCounts, StepSampler
 from ._guard import NothingToWatchError
 from ._histogram_sample import HistogramSample
 from ._statistics import GradientStatistics, gradient_statistics
-from .evidence import model_facts
 from .keras_internals import distribution_strategy, have_values, inner_optimizer, kernels, other_optimizers
+from .model_facts import model_facts
 from .monitor import Monitor
 
 ELEMENTS_PER_EPOCH = 25_000_000
@@ -153,7 +153,7 @@ class GradientMonitor(Monitor):
         """Keep the facts once the weights can be read, and write them for `diagnose`, which reads the event files."""
         assert self._listened is not None
         if not self.facts and have_values(self.model.trainable_variables):
-            self.facts = model_facts(self.model, self._listened, (self.params or {}).get("epochs"))
+            self.facts = model_facts(self.model, self._listened, self.params)
             if self._writer is not None:
                 self._writer.write(0, facts={"diagnosis/facts": self.facts})
 

@@ -1,4 +1,4 @@
-"""The rest of the course: what makes networks trainable, and what makes them general, each technique measured."""
+"""The rest of the course: techniques that help networks to train and to generalize, each of them measured."""
 
 SECTIONS = (
     "backpropagation",

@@ -1,4 +1,4 @@
-"""Two ways to bring the loss closer to the first layers, as Keras models that wrap a network; no script of its own."""
+"""Two ways to bring the loss closer to the first layers, as Keras models that wrap a network; not a script."""
 
 import keras
 from keras import ops

@@ -2,8 +2,9 @@
 
 Backpropagation multiplies the gradient by the activation's derivative at every layer. Here 1,000 units in each of 30
 layers get inputs from N(0, 1), and the derivatives along each path are multiplied; the weights are left out.
-Found with 30 seeds: after ten layers a mean of 1e-7 of the gradient is left with sigmoids, 7e-3 with tanh. Of the paths
-through ReLU units one in a thousand is still open, at full strength; a leak of 0.01 hardly changes that.
+Found with 30 seeds: after ten layers, on average 1e-7 of the gradient is left with sigmoids, and 7e-3 with tanh. Of the
+paths through ReLU units one in a thousand passes all of the gradient and the others none; a slope of 0.01 for negative
+inputs (leaky ReLU) hardly changes that.
 """
 
 from functools import partial

@@ -1,8 +1,8 @@
-"""Advice: which remedy cures which fault? Each tried alone, seed by seed, on networks that fail without it.
+"""Advice: which remedy cures which fault, each tried alone on a network that fails without it.
 
-A diagnosis should not repeat what everybody says. So each fault that the rules of `Diagnosis` know is built into a
-network for the two circles, every remedy that is commonly given for it is applied alone, and the seeds that learn are
-counted. What helps fewer than nine seeds in ten is not advised; the counts are in callbacks/diagnosis/cures.csv.
+`Diagnosis` advises only what was tried. So each fault that its rules can find is built into a network for the two
+circles, every remedy that is commonly given for the fault is applied alone, and the seeds that learn are counted. A
+remedy with which fewer than nine seeds in ten learn is not advised. The counts are in callbacks/diagnosis/cures.csv.
 `run` trains each faulty network once and prints what `Diagnosis` says of it; `study` counts the remedies.
 """
 

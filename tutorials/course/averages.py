@@ -1,10 +1,11 @@
 """Averages: what beta does in an exponentially weighted average.
 
-Momentum, RMSProp and Adam all keep averages v = beta v + (1 - beta) g. Here the average is that of a noisy cosine, with
-beta 0.5, 0.9 and 0.98, with and without the bias correction, a division by 1 - beta^t.
-Found with 30 seeds: beta 0.5, 0.9 and 0.98 come closest to plain means of the last 2, 16 and 85 values, between one and
-two times 1 / (1 - beta); they lag by 1, 9 and 37 steps. Without the correction the first five averages are at 81, 27
-and 6 % of the values.
+Momentum, RMSProp and Adam keep averages of the gradient or of its square. With each new value g the average v becomes
+beta v + (1 - beta) g. Here g is a noisy cosine and beta 0.5, 0.9 and 0.98. The averages are shown with and without the
+bias correction, which divides the average by 1 - beta^t at step t.
+Found with 30 seeds: with beta 0.5, 0.9 and 0.98 the average comes closest to the plain mean of the last 2, 16 and 85
+values, between one and two times 1 / (1 - beta), and lags by 1, 9 and 37 steps. Without the correction the mean of the
+first five averages is 81, 27 and 6 % of the mean of the values.
 """
 
 from tutorials.course.course_plots import averages

@@ -2,8 +2,8 @@
 
 Gradient descent is shown on f(x) = x², where a step multiplies x by 1 - 2 times the learning rate: below a rate of 0.5
 it converges from one side, up to 1 it oscillates, above 1 it diverges. Then every derivative of a small network's loss
-is computed twice, by backpropagation and by central differences. Last, five hidden layers with no non-linearity are
-trained, and one layer whose matrix is the product of theirs is put in their place.
+is computed twice, by backpropagation and by central differences. Last, a network of five linear hidden layers is
+trained, and then replaced by one layer whose matrix is the product of its matrices.
 Found with 30 seeds: the derivatives agree to 3e-9. The outputs of five linear layers and of the one layer agree to
 1e-7. Such a network does no better than one without hidden layers: a test accuracy of 0.47.
 """

@@ -1,6 +1,6 @@
 """The plots of the course's scripts; every function returns a matplotlib figure, whose title says what to see.
 
-Arrays of results have the seeds as their first axis, so `run` draws one seed with the functions that draw a study.
+In arrays of results the first axis is the seed, so `run` draws its one seed with the functions that draw a study.
 """
 
 import re

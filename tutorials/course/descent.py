@@ -1,11 +1,12 @@
 """Descent: the path that each optimizer takes, down a ravine and past a saddle point.
 
-The ravine is f(x) = 0.1 x1² + 2 x2², steep across and flat along; the saddle f(x) = x1²/2 - x2²/2 + x2⁴/4, where the
-start is about 0.001 away from the ridge that leads to the saddle point. All optimizers are Keras's own, at the same
-learning rate (AdaDelta, which has none in the course, at 1). `animate("descent.gif")` draws their paths as they go.
-Found with 30 starts: momentum crosses the ravine half as often as gradient descent and is two hundred times lower after
-20 steps; Nesterov's variant diverges at this rate. RMSProp arrives first and then oscillates, as its steps do not
-shrink; AdaGrad's do. Past the saddle all are three to thirty times faster than gradient descent.
+The ravine is f(x) = 0.1 x1² + 2 x2², flat along x1 and steep across it, along x2. The saddle is
+f(x) = x1²/2 - x2²/2 + x2⁴/4; the start is about 0.001 away from the ridge x2 = 0, which leads to the saddle point. All
+optimizers are Keras's own, at the same learning rate (AdaDelta, which has none in the course, at 1).
+`animate("descent.gif")` draws their paths as an animation.
+Found with 30 starts: momentum crosses the ravine half as often as gradient descent, and after 20 steps its f is two
+hundred times smaller; Nesterov's variant diverges at this rate. RMSProp arrives first and then oscillates, because its
+steps do not shrink; AdaGrad's do. All leave the saddle three to thirty times faster than gradient descent.
 """
 
 import functools

@@ -3,9 +3,9 @@
 Nine ReLU networks of 1, 2 and 4 hidden layers of 2, 5 and 15 units. Each is trained five times on four fifths of the
 training half and validated on the fold that was held out; the best mean wins. Then all nine are trained on the whole
 half and tested.
-Found with 30 seeds: cross-validation ranks them as the test half does. Networks of two units per layer are never
-chosen, those of 15 nearly always; its accuracies are 0.03 too low, as they come from networks trained on four fifths of
-the samples.
+Found with 30 seeds: cross-validation ranks the networks as the test half does. Networks of two units per layer are
+never chosen, those of 15 nearly always. The cross-validated accuracies are 0.03 too low, because they come from
+networks trained on four fifths of the samples.
 """
 
 from functools import partial

@@ -1,9 +1,9 @@
 """Optimizers: which of them make deep tanh learn, each at the learning rate that suits it best.
 
-The tutorial's network of five tanh layers, weights uniform in [0, 1], with seven optimizers of Keras. Each gets the
-same eight learning rates (AdaDelta, whose natural rate is 1, a hundred times as large); the one that counts is the one
-with the best median accuracy on the training half, so that the test half has no say in the choice. `run` trains one
-network for each of the 56 pairs.
+The tutorial's network of five tanh layers, weights uniform in [0, 1], is trained with seven optimizers of Keras. Each
+is tried at the same eight learning rates (AdaDelta, whose natural rate is 1, at rates a hundred times as large). Each
+is judged at the rate with the best median accuracy on the training half, so the test half does not influence the
+choice. `run` trains one network for each of the 56 pairs.
 Found with 30 seeds: RMSProp and Adam at 0.01 learn with all of them, AdaDelta at 10 with 25, Nesterov at 0.03 with 18,
 momentum at 0.03 with 14, gradient descent at 1 with 9, AdaGrad at 0.3 with 3.
 """

@@ -1,11 +1,12 @@
-"""Recurrent networks: how far back a plain one learns to look, and how far an LSTM.
+"""Recurrent networks: how many steps back a plain network learns to look, and how many an LSTM.
 
-The adding problem: two numbers in a sequence are marked, the answer is their sum. An answer counts as correct within
-0.1. A recurrent network is as deep as its sequence is long, so its gradient can vanish along time: what is drawn is the
-gradient of the answer with respect to each step's input, before and after training.
+The task is the adding problem: two numbers in a sequence are marked, and the answer is their sum. An answer counts as
+correct if it is within 0.1 of the sum. A recurrent network is as deep as its sequence is long, so its gradient can
+vanish along time. The plot shows the gradient of the answer with respect to each step's input, before and after
+training.
 Found with ten seeds: the plain network learns with one of them at 20 steps and with none from 50 on, the LSTM with all
 at 200. The start does not explain it: before training the LSTM's gradient decays faster than that of the plain network,
-whose recurrent weights are orthogonal. The LSTM learns to keep it.
+whose recurrent weights are orthogonal. During training the LSTM learns to preserve it.
 """
 
 from functools import partial

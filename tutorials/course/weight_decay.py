@@ -1,12 +1,12 @@
 """Weight decay and dropout: whether they compute what the course says they do.
 
-In gradient descent an L2 penalty of lambda/2 ||W||² and a weight decay of lambda are the same thing: both give
-W = (1 - alpha lambda) W - alpha dJ/dW, where alpha is the learning rate. Both are trained with plain gradient descent,
-and with Adam, where they are not the same. And dropout is applied 2,000 times to random activations, to see whether it
-keeps their mean.
-Found with 30 seeds: in gradient descent the two end with the same weights, to 2e-6. In Adam they do not, and with this
-strength the network does not learn with the penalty (test accuracy 0.47), but does with the decay (0.82). Dropout keeps
-the mean to 0.001.
+In gradient descent an L2 penalty of lambda/2 ||W||² on the weights W and a weight decay of lambda are the same: both
+give the step W = (1 - alpha lambda) W - alpha dJ/dW, where alpha is the learning rate and J the loss. A network is
+trained with either, by plain gradient descent, and by Adam, where the two are not the same. Then dropout is applied
+2,000 times to random activations, to see whether it keeps their mean.
+Found with 30 seeds: in gradient descent penalty and decay end with the same weights, to 2e-6. In Adam they do not: at
+this strength the network does not learn with the penalty (test accuracy 0.47), but does with the decay (0.82). Dropout
+keeps the mean to 0.001.
 """
 
 from functools import partial

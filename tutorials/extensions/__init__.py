@@ -1,3 +1,3 @@
-"""The tutorial's own exercises, a script each, every one over many seeds."""
+"""The tutorial's own exercises: one script for each, every one studied with many seeds."""
 
 SECTIONS = ("xavier", "adam", "weight_change", "depth", "width")

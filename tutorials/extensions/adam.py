@@ -1,6 +1,6 @@
 """Adam: an adaptive optimizer makes deep tanh learn where SGD with momentum does not.
 
-One learning rate would be unfair to one of them, so both are given the same five. The weights are
+The same learning rate need not suit both optimizers, so each is tried at the same five rates. The initial weights are
 still those of the tutorial, uniform in [0, 1]. `run` trains the two optimizers at 0.01, the tutorial's rate, from one
 seed; `study` trains all ten configurations.
 Found with 30 seeds: at 0.01 Adam learns with all of them, at its default of 0.001 with 17, at 0.1 with none. SGD

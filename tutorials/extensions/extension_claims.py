@@ -1,6 +1,6 @@
-"""The claims of the tutorial's exercises as data; the scripts beside this module train what they are judged by.
+"""The claims of the tutorial's exercises, each with its rule; the scripts in this folder train what decides them.
 
-The rules were written down before the exercises were run. They are not moved afterwards.
+The rules were written down before the exercises were run, and are not changed afterwards.
 """
 
 from tutorials.studies.judging import FAILS, LEARNS, Claim, Measured, beats, best_learns, fails, learns

@@ -1,8 +1,8 @@
 """Weight change: how far the weights of each layer travel, in deep tanh and in deep ReLU.
 
-The tutorial's proxy is the L1 norm of each layer's weights after each epoch. The norm can stand still while
-the weights move, so its change from epoch to epoch is recorded too: the L1 norm of the difference. In TensorBoard the
-two are the charts `weight_l1` and `weight_l1_change`.
+As a measure of change the tutorial proposes the L1 norm of each layer's weights after each epoch. But this norm can
+stay the same while the weights change, so the L1 norm of their difference from epoch to epoch is recorded too. In
+TensorBoard the two are the charts `weight_l1` and `weight_l1_change`.
 Found with 30 seeds: in deep tanh the output layer's weights travel furthest and those in the middle least; in deep ReLU
 the first layers' weights travel furthest, and those of dense_2 to dense_4 five to ten times as far as in deep tanh.
 """

@@ -1,3 +1,3 @@
-"""The vanishing-gradient tutorial, a script a section."""
+"""The vanishing-gradient tutorial: one script for each of its sections."""
 
 SECTIONS = ("two_circles", "shallow_tanh", "deep_tanh", "deep_relu", "deeper_relu", "gradient_diagnosis")

@@ -1,7 +1,7 @@
-"""The tutorial's claims as data; the scripts beside this module train what they are judged by.
+"""The tutorial's claims, each with its rule; the scripts in this folder train the networks that decide them.
 
-The rules were written down when of these five models the accuracies over 30 seeds were known and nothing else. They are
-not moved afterwards.
+When the rules were written down, the accuracies of these five models with 30 seeds were known, and nothing else about
+them. The rules are not changed afterwards.
 """
 
 from collections.abc import Callable
