@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras import Input, layers
 from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
 
-from callbacks import ActivationMonitor, Diagnosis, GradientMonitor, WeightNormMonitor, gradients
+from callbacks import ActivationMonitor, Diagnosis, GradientMonitor, WeightNormMonitor, batches, gradients
 from callbacks.keras_internals import TrainFunctionTap, kernels
 from callbacks.monitor import Monitor
 from tests.callbacks.tape import gradients_by_tape, largest_error
@@ -554,6 +554,32 @@ def test_a_fault_while_a_step_is_traced_leaves_the_step_as_it_was(build, monkeyp
     assert len(told) == 1
     assert monitor.epochs == []
     assert weights.epochs == [0, 1]
+
+
+def test_a_fault_of_the_diagnosis_in_a_step_leaves_the_step_as_it_was(monkeypatch):
+    def statistics(*arguments):
+        raise LookupError("no statistics today")
+
+    monkeypatch.setattr(batches, "array_statistics", statistics)
+    diagnosis = Diagnosis(probe=X, verbose=0)
+    _, told = assert_same_training(eager, diagnosis)
+    assert told == [f"Diagnosis recorded nothing: LookupError: no statistics today. {END}"]
+
+
+def test_nothing_is_said_before_training_of_a_model_that_is_not_built(capsys):
+    """Half of it is built and frozen; what is to be trained comes with the first step."""
+
+    def build():
+        keras.utils.set_random_seed(5)
+        frozen = layers.Dense(5, "relu", trainable=False)
+        frozen.build((None, 6))
+        return eager(lambda: frozen, lambda: layers.Dense(1), inputs=None)
+
+    diagnosis = Diagnosis()
+    _, told = assert_same_training(build, diagnosis)
+    assert told == []
+    assert capsys.readouterr().out == "Diagnosis after 2 epochs: nothing found wrong.\n"
+    assert diagnosis.evidence.facts["trainable_variables"] == 2
 
 
 def test_ctrl_c_and_the_users_own_exceptions_pass_out_of_a_step(monkeypatch):
