@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ._guard import NothingToWatchError
 from ._statistics import ActivationStatistics, activation_statistics
 from .keras_internals import after_call, nonlinear_layers, nonlinearity, unused_name
 from .monitor import Monitor
@@ -44,7 +45,7 @@ class ActivationProbe:
         self._batch = keras.tree.map_structure(tf.convert_to_tensor, batch)
         self._watched = nonlinear_layers(model)
         if not self._watched:
-            raise ValueError(f"Model {model.name!r} has no layer with an activation to watch.")
+            raise NothingToWatchError(f"Model {model.name!r} has no layer with an activation to watch.")
         self._compiled = tf.function(self._statistics, autograph=False)
         self._compiled.get_concrete_function()  # traced here, so that the names are known before the first call
 
@@ -96,7 +97,6 @@ class ActivationMonitor(Monitor):
             activation is NaN.
 
     Raises:
-        ValueError: in `fit`, if no layer of the model has an activation.
         RuntimeError: if Keras does not run on TensorFlow.
     """
 
@@ -108,18 +108,21 @@ class ActivationMonitor(Monitor):
         "nonfinite": "NaN or infinite activations",
     }
     PREFIX = "activation"
+    _OF_A_FIT = (*Monitor._OF_A_FIT, "_compiled_probe")
 
     def __init__(self, probe: Any, log_dir: str | os.PathLike | None = None) -> None:
         super().__init__(log_dir)
         self.probe = keras.tree.map_structure(tf.convert_to_tensor, probe)
         self._compiled_probe: ActivationProbe | None = None
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        if not self.model.built:
-            self.model(self.probe, training=False)
-        self._compiled_probe = ActivationProbe(self.model, self.probe)
+    def _watch(self) -> None:
+        layers = nonlinear_layers(self.model)
+        if layers and all(layer.quantization_mode for layer in layers):
+            raise NothingToWatchError("All layers with an activation are quantized: their outputs are not seen.")
+        with keras.StatelessScope():  # in it nothing that layers keep is assigned, such as the states of an RNN
+            self._compiled_probe = ActivationProbe(self.model, self.probe)
         self.begin(self._compiled_probe.layers)
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def _look(self, epoch: int) -> None:
         assert self._compiled_probe is not None
         self.record(epoch, self._compiled_probe())

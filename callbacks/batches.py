@@ -1,7 +1,8 @@
 """What `Diagnosis` sees of the batches that train a model: inputs, targets, sample weights and predictions."""
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -30,14 +31,15 @@ class BatchRecorder:
     Args:
         model: a compiled model.
         replicas: number of replicas that train at the same time.
+        guarded: calls the function that it is given first with the arguments that follow, and lets no exception pass.
 
-    >>> recorder = BatchRecorder(model, replicas=1)
+    >>> recorder = BatchRecorder(model, replicas=1, guarded=diagnosis.guarded)
     >>> recorder.read()["targets"][0].highest
     [1.0]
     """
 
-    def __init__(self, model: keras.Model, replicas: int) -> None:
-        self._model, self._replicas = model, replicas
+    def __init__(self, model: keras.Model, replicas: int, guarded: Callable[..., None]) -> None:
+        self._model, self._replicas, self._guarded = model, replicas, guarded
         self._step = variable_of_each_replica(tf.constant(0))
         self._stride = variable_of_each_replica(tf.constant(1))
         self._last_step = variable_of_each_replica(tf.constant(MAX_BATCHES_AT_FIRST))
@@ -51,7 +53,7 @@ class BatchRecorder:
         if self._replicas > 1:
             yield
             return
-        with before_compute_loss(self._model, self._take):
+        with before_compute_loss(self._model, functools.partial(self._guarded, self._take)):
             yield
 
     def begin_epoch(self, is_first: bool, steps: int | None) -> None:

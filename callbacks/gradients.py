@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from ._accumulation import EpochTotals, StepCounts, StepSampler
+from ._guard import NothingToWatchError
 from ._histogram_sample import HistogramSample
 from ._statistics import GradientStatistics, gradient_statistics
-from .keras_internals import TrainFunctionTap, before_apply, distribution_strategy, inner_optimizer, kernels
+from .keras_internals import distribution_strategy, have_values, inner_optimizer, kernels, other_optimizers
 from .model_facts import model_facts
 from .monitor import Monitor
 
@@ -71,9 +72,10 @@ class GradientMonitor(Monitor):
         sampled_steps_history: int array of shape (epochs,), the steps looked at.
         skipped_steps_history: int array of shape (epochs,), the steps that loss scaling dropped because of a gradient
             that was not finite; they are in no other statistic.
+        facts: dict, what is known of the model before it is trained, for the diagnosis.
 
     Raises:
-        ValueError: if an argument makes no sense; in `fit`, if the model has no trainable kernel or no optimizer.
+        ValueError: if an argument makes no sense.
         RuntimeError: if Keras does not run on TensorFlow.
     """
 
@@ -87,6 +89,7 @@ class GradientMonitor(Monitor):
     }
     PREFIX = "gradient"
     HISTOGRAM_SUFFIX = "_grad"
+    _OF_A_FIT = (*Monitor._OF_A_FIT, "_recorder", "_listened")
 
     def __init__(
         self,
@@ -106,8 +109,10 @@ class GradientMonitor(Monitor):
             raise ValueError(f"optimizer must be a Keras optimizer of the model, or None, not {optimizer!r}.")
         self.sampled_steps = sampled_steps
         self.optimizer = optimizer
+        self.facts: dict[str, Any] = {}
         self._recorder: _Recorder | None = None
-        self._tap: TrainFunctionTap | None = None
+        self._listened: keras.optimizers.Optimizer | None = None  # the optimizer, of one `fit`
+        self._has_heard = False  # whether it was handed gradients in this `fit`
 
     @property
     def sampled_steps_history(self) -> np.ndarray:
@@ -119,36 +124,76 @@ class GradientMonitor(Monitor):
         """Int array of shape (epochs,): the steps that loss scaling dropped."""
         return np.array([epoch.counts.get("skipped_steps", 0) for epoch in self._recorded], int)
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        optimizer = self.optimizer or self.model.optimizer
+    def _train_begin(self, logs: dict | None = None) -> None:
+        self.facts, self._has_heard = {}, False
+        self._listened = optimizer = self.optimizer or self.model.optimizer
         if optimizer is None:
-            raise ValueError(f"GradientMonitor needs an optimizer: compile model {self.model.name!r} with one.")
+            raise NothingToWatchError(f"Model {self.model.name!r} has no optimizer. {self._how_to_name_one()}")
+        super()._train_begin(logs)
+        listeners = [(inner_optimizer(optimizer), self._take_step)]
+        if inner_optimizer(optimizer) is not optimizer:
+            listeners.append((optimizer, self._count_begun))
+        self._listen(*listeners)
+
+    def _watch(self) -> None:
+        assert self._listened is not None
         watched = kernels(self.model)
         wants_sample = self.histogram_freq > 0 and self.log_dir is not None
         strategy = distribution_strategy(self.model)
         with strategy.scope():
             self._recorder = _Recorder(
-                list(watched.values()), optimizer, self.sampled_steps, strategy.num_replicas_in_sync, wants_sample
+                list(watched.values()), self._listened, self.sampled_steps, strategy.num_replicas_in_sync, wants_sample
             )
         clipped = {"clipped_fraction": "share of steps clipped"} if self._recorder.clipping else {}
         self.begin(list(watched), self.QUANTITIES | clipped)
-        params = getattr(self, "params", None) or {}
-        self._recorder.sampler.expect(params.get("steps"))
-        if self._writer is not None:
-            facts = model_facts(self.model, optimizer, params)
-            self._writer.write(0, facts={"diagnosis/facts": facts})  # for `diagnose`, which reads the event files
-        self._tap = TrainFunctionTap.of(self.model)
-        self._tap.add(self._recorder.listen)
+        self._recorder.sampler.expect((self.params or {}).get("steps"))
+        self._keep_facts()
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        super().on_epoch_begin(epoch, logs)
+    def _keep_facts(self) -> None:
+        """Keep the facts once the weights can be read, and write them for `diagnose`, which reads the event files."""
+        assert self._listened is not None
+        if not self.facts and have_values(self.model.trainable_variables):
+            self.facts = model_facts(self.model, self._listened, self.params)
+            if self._writer is not None:
+                self._writer.write(0, facts={"diagnosis/facts": self.facts})
+
+    def _count_begun(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
+        self._recording_of_a_step().count_begun(gradients)
+
+    def _take_step(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
+        self._recording_of_a_step().take_step(gradients, variables)
+
+    def _recording_of_a_step(self) -> "_Recorder":
+        """The recorder; where the model was not built before its first step, made now."""
+        self._begin_watching()
+        if not self.facts:
+            with tf.init_scope():
+                self._keep_facts()
         assert self._recorder is not None
-        self._recorder.totals.reset()
+        return self._recorder
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def _how_to_name_one(self) -> str:
+        """How the user names the optimizer to listen to, a sentence."""
+        found = other_optimizers(self.model, self._listened)
+        if found:
+            return f"Name the one that trains the model: `optimizer=model.{found[0]}`."
+        return "Name the one that trains the model, if there is one: `optimizer=...`."
+
+    def _epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        if self._recorder is not None:
+            self._recorder.totals.reset()
+
+    def _look(self, epoch: int) -> None:
         recorder = self._recorder
         assert recorder is not None
         totals, steps = recorder.totals.read()
+        self._has_heard = self._has_heard or steps.begun > 0 or steps.applied > 0
+        if self._has_heard:
+            self._trouble = None
+        else:
+            name = type(self._listened).__name__
+            told = f"The optimizer it listened to, {name}, was handed none."
+            self._trouble = f"saw no gradient: {told} {self._how_to_name_one()}"
         handed = sorted(recorder.handed) or list(range(len(totals.finite)))
         nonfinite = np.full_like(totals.nonfinite, np.nan)
         nonfinite[handed] = totals.nonfinite[handed]
@@ -172,12 +217,6 @@ class GradientMonitor(Monitor):
         handed_before = self._recorded[-1].columns if self._recorded else []
         self.record(epoch, row, samples, counts, columns=sorted({*handed_before, *handed}))
         recorder.sampler.expect(steps.applied)
-
-    def on_train_end(self, logs: dict | None = None) -> None:
-        if self._tap is not None and self._recorder is not None:
-            self._tap.remove(self._recorder.listen)
-        self._tap = self._recorder = None
-        super().on_train_end(logs)
 
 
 class _Recorder:
@@ -207,7 +246,7 @@ class _Recorder:
         replicas: int,
         wants_sample: bool,
     ) -> None:
-        self._outer, self._inner = optimizer, inner_optimizer(optimizer)
+        self._inner = inner_optimizer(optimizer)
         self._index = {id(kernel): i for i, kernel in enumerate(watched)}
         self._replicas = replicas
         elements = sum(int(np.prod(kernel.shape)) for kernel in watched)
@@ -217,24 +256,15 @@ class _Recorder:
         self.sampler = StepSampler(automatic if sampled_steps == "auto" else sampled_steps)
         self.sample = HistogramSample(watched) if wants_sample else None
         self.clipping = _clipping(self._inner) if replicas == 1 else None
-        self.is_loss_scaled = self._inner is not self._outer
+        self.is_loss_scaled = self._inner is not optimizer
         self.handed: set[int] = set()
 
-    @contextlib.contextmanager
-    def listen(self) -> Iterator[None]:
-        """While open, record the gradients that the optimizer is handed."""
-        with contextlib.ExitStack() as stack:
-            if self.is_loss_scaled:
-                stack.enter_context(before_apply(self._outer, self._count_begun))
-            stack.enter_context(before_apply(self._inner, self._take_step))
-            yield
-
-    def _count_begun(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
+    def count_begun(self, gradients: list[Any]) -> None:
         """Count a step that loss scaling may still drop."""
         with _once_computed(gradients):
             self.totals.count(StepCounts(begun=1))
 
-    def _take_step(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
+    def take_step(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
         """Look at one step's gradients if it is one of the sampled."""
         watched = {}
         for gradient, variable in zip(gradients, variables, strict=True):

@@ -5,11 +5,13 @@ Each function says why the documented API is not enough, and what would replace 
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from ._guard import NothingToWatchError
 
 
 def kernels(model: keras.Model) -> dict[str, keras.Variable]:
@@ -36,11 +38,11 @@ def kernels(model: keras.Model) -> dict[str, keras.Variable]:
     if not found:
         # `model.built` alone does not tell: `build` of a subclassed model sets it, whatever is built inside.
         if not all(layer.built for layer in model._flatten_layers()):
-            raise ValueError(
+            raise NothingToWatchError(
                 f"Model {model.name!r} is not built, so it has no kernels to watch yet: give it an Input, "
                 "or call it once on a batch, before fit."
             )
-        raise ValueError(
+        raise NothingToWatchError(
             f"Model {model.name!r} has no kernel to watch, that is no trainable variable of rank 2 or more: "
             "leave at least one such layer trainable."
         )
@@ -51,6 +53,43 @@ def kernels(model: keras.Model) -> dict[str, keras.Variable]:
         is_only_kernel = sum(layer is other for other, _ in owner_of_each) == 1
         named[unused_name(layer_name if is_only_kernel else f"{layer_name}/{variable.name}", named)] = variable
     return named
+
+
+def is_built(model: keras.Model) -> bool:
+    """Return whether the model has all its variables; one that has not is built by the first step of `fit`.
+
+    `model.built` alone does not tell: `build` of a subclassed model sets it, whatever is built inside, and a model
+    that only its own `train_step` uses, never called, does not set it. Needs `Layer._flatten_layers`; the mark that
+    Keras sets on its own `build`, which builds nothing; and `_distribute_strategy`, as under a strategy Keras builds
+    the model before training begins. A public method that tells would replace it.
+    """
+    inner = list(model._flatten_layers(include_self=False))
+    has_all_it_makes = model.built or (inner and getattr(model.build, "_is_default", False))
+    return (
+        bool(has_all_it_makes and all(layer.built for layer in inner))
+        or getattr(model, "_distribute_strategy", None) is not None
+    )
+
+
+def have_values(variables: Iterable[keras.Variable]) -> bool:
+    """Return whether the variables can be read.
+
+    Needs that `Variable.value` is a `tf.Variable`: those that a step makes while TensorFlow traces it get their values
+    after the trace, and TensorFlow traces the step once more before it runs.
+    """
+    return all(bool(variable.value.is_initialized()) for variable in variables)
+
+
+def other_optimizers(model: keras.Model, optimizer: keras.optimizers.Optimizer | None) -> list[str]:
+    """Return the names of the model's attributes that are optimizers, but for `optimizer` and `model.optimizer`.
+
+    Needs that attributes are in the instance's dictionary: Keras has no list of a model's optimizers.
+    """
+    return [
+        name
+        for name, value in vars(model).items()
+        if isinstance(value, keras.optimizers.Optimizer) and value is not optimizer and value is not model.optimizer
+    ]
 
 
 def layer_of_each_variable(model: keras.Model) -> dict[int, keras.layers.Layer]:
@@ -294,8 +333,20 @@ class TrainFunctionTap:
         self._model = model
         self._fit = getattr(model, "history", None)
         self._own = model.train_function
-        self._recording: Callable | None = None
+        self._recording = self._new_train_function()
         model.train_function = self
+
+    def _new_train_function(self) -> Callable:
+        """Return what the model would train by, not traced yet; the model keeps its own train function."""
+        self._model.train_function = None  # so that one is made, even by a class whose method does not take `force`
+        try:
+            self._model.make_train_function()
+            made = self._model.train_function
+        finally:
+            self._model.train_function = self._own
+        if made is None:
+            raise RuntimeError("make_train_function made no train function")
+        return made
 
     def __call__(self, iterator: Any) -> Any:
         """Run the next steps as Keras's own train function would, with the listeners' contexts open."""
@@ -305,11 +356,8 @@ class TrainFunctionTap:
             return self._model.train_function(iterator)
         try:
             with contextlib.ExitStack() as contexts:
-                for listener in self._listeners:
+                for listener in list(self._listeners):  # one that fails removes itself
                     contexts.enter_context(listener())
-                if self._recording is None:
-                    self._model.make_train_function(force=True)
-                    self._recording, self._model.train_function = self._model.train_function, self
                 return self._recording(iterator)
         except (StopIteration, tf.errors.OutOfRangeError):  # the end of the data
             raise

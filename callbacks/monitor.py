@@ -1,14 +1,19 @@
 """What all monitors share: the layers they watch, the history they keep, how they write and plot it."""
 
+import contextlib
 import dataclasses
+import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
+import tensorflow as tf
 from matplotlib.figure import Figure
 
 from . import plots
+from ._guard import GuardedCallback
+from .keras_internals import TrainFunctionTap, before_apply, is_built
 from .tensorboard import SummaryWriter
 
 
@@ -22,11 +27,14 @@ class _RecordedEpoch:
     columns: list[int]
 
 
-class Monitor(keras.callbacks.Callback):
+class Monitor(GuardedCallback):
     """Keeps statistics of every layer for every epoch; a base class for the callbacks of this package.
 
     A subclass names its quantities in `QUANTITIES` (name to label of a colour bar), says in `PREFIX` how their
-    TensorBoard tags begin, calls `begin` when training begins and `record` once per epoch.
+    TensorBoard tags begin, calls `begin` in `_watch` and `record` in `_look`.
+
+    A model that is not built when training begins is built by its first step. `_watch` waits for that: until the first
+    epoch ends at the latest, and where `_listen` was called until the optimizer is handed the first gradients.
 
     Args:
         log_dir: directory for TensorBoard's event file; `None` writes nothing.
@@ -45,6 +53,7 @@ class Monitor(keras.callbacks.Callback):
     QUANTITIES: dict[str, str] = {}
     PREFIX = ""
     HISTOGRAM_SUFFIX = ""
+    _OF_A_FIT: tuple[str, ...] = ("_writer", "_tap", "_listener")
 
     def __init__(self, log_dir: str | os.PathLike | None = None, histogram_freq: int = 0) -> None:
         super().__init__()
@@ -62,7 +71,10 @@ class Monitor(keras.callbacks.Callback):
         self.quantities = dict(self.QUANTITIES)
         self._names: list[str] = []
         self._recorded: list[_RecordedEpoch] = []
+        self._is_watching = False
         self._writer: SummaryWriter | None = None
+        self._tap: TrainFunctionTap | None = None
+        self._listener: Callable[[], contextlib.AbstractContextManager] | None = None  # what `_tap` was given
 
     @property
     def layers(self) -> list[str]:
@@ -83,8 +95,8 @@ class Monitor(keras.callbacks.Callback):
         return {name: np.array([row[name][columns] for row in rows]).reshape(shape) for name in self.quantities}
 
     def latest(self, quantity: str) -> np.ndarray:
-        """Return a quantity of the last epoch recorded, an array of shape (layers,)."""
-        return self._recorded[-1].statistics[quantity][self._columns]
+        """Return a quantity of the last epoch recorded, an array of shape (layers,); empty where there is none."""
+        return self._recorded[-1].statistics[quantity][self._columns] if self._recorded else np.zeros(0)
 
     @property
     def _columns(self) -> list[int]:
@@ -103,13 +115,60 @@ class Monitor(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Forget what an earlier `fit` recorded of this epoch and later ones; keep what came before."""
         del self._recorded[sum(recorded.number < epoch for recorded in self._recorded) :]
+        super().on_epoch_begin(epoch, logs)
 
-    def on_train_end(self, logs: dict | None = None) -> None:
-        if self._writer is not None:
-            if self._recorded:
-                self._writer.write(self.epochs[-1], images={f"{self.PREFIX}_history": plots.png(self.plot())})
-            self._writer.close()
-            self._writer = None
+    def _train_begin(self, logs: dict | None = None) -> None:
+        self._is_watching = False
+        if is_built(self.model):
+            self._begin_watching()
+
+    def _begin_watching(self) -> None:
+        """Call `_watch`, unless it was called; a step that is being traced does not see it."""
+        if not self._is_watching:
+            self._is_watching = True
+            with tf.init_scope():
+                self._watch()
+
+    def _epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self._begin_watching()
+        self._look(epoch)
+
+    def _train_end(self, logs: dict | None = None) -> None:
+        if self._writer is not None and self._recorded:
+            self._writer.write(self.epochs[-1], images={f"{self.PREFIX}_history": plots.png(self.plot())})
+
+    def _release(self) -> None:
+        writer, tap, listener = self._writer, self._tap, self._listener
+        super()._release()
+        if tap is not None and listener is not None:
+            tap.remove(listener)
+        if writer is not None:
+            writer.close()
+
+    def _watch(self) -> None:
+        """Find out what there is to watch in the model, which is built, and call `begin`."""
+        raise NotImplementedError
+
+    def _look(self, epoch: int) -> None:
+        """Call `record` for an epoch that ends."""
+        raise NotImplementedError
+
+    def _listen(self, *listeners: tuple[keras.optimizers.Optimizer, Callable[[list, list], None]]) -> None:
+        """Call `listener(gradients, variables)` wherever its optimizer is handed gradients, until training ends.
+
+        The listeners are guarded: what one of them raises while the train step is traced leaves the step as it was.
+        """
+
+        @contextlib.contextmanager
+        def around_a_step() -> Iterator[None]:
+            with contextlib.ExitStack() as stack:
+                for optimizer, listener in listeners:
+                    guarded = functools.partial(self.guarded, listener)
+                    self.guarded(lambda o=optimizer, g=guarded: stack.enter_context(before_apply(o, g)))
+                yield
+
+        self._tap, self._listener = TrainFunctionTap.of(self.model), around_a_step
+        self._tap.add(around_a_step)
 
     def wants_histograms(self, epoch: int) -> bool:
         """Return whether histograms of this epoch go into the event file."""

@@ -1,12 +1,14 @@
 """WeightNormMonitor: how large each kernel is and how far it moved, epoch by epoch."""
 
 import os
+from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ._statistics import l1_norms, weight_statistics
-from .keras_internals import kernels
+from .keras_internals import have_values, kernels
 from .monitor import Monitor
 
 
@@ -34,7 +36,7 @@ class WeightNormMonitor(Monitor):
             they are so at either end out of `l1_change`; a kernel without any finite weight has NaN there.
 
     Raises:
-        ValueError: in `fit`, if the model has no trainable kernel.
+        ValueError: if `histogram_freq` is no number of epochs.
         RuntimeError: if Keras does not run on TensorFlow.
     """
 
@@ -46,24 +48,46 @@ class WeightNormMonitor(Monitor):
     }
     PREFIX = "weight"
 
+    _OF_A_FIT = (*Monitor._OF_A_FIT, "_kernels", "_before", "_l1_before")
+
     def __init__(self, log_dir: str | os.PathLike | None = None, histogram_freq: int = 0) -> None:
         super().__init__(log_dir, histogram_freq)
-        self._kernels: list[keras.Variable] = []
-        self._before: list[np.ndarray] = []  # the kernels at the end of the previous epoch
-        self._l1_before = np.zeros(0)
+        self._kernels: list[keras.Variable] | None = None
+        self._before: list[np.ndarray] | None = None  # the kernels at the end of the previous epoch
+        self._l1_before: np.ndarray | None = None
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def _train_begin(self, logs: dict | None = None) -> None:
+        super()._train_begin(logs)
+        if not self._is_watching and self.model.optimizer is not None:
+            self._listen((self.model.optimizer, self._before_the_first_update))
+
+    def _before_the_first_update(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
+        with tf.init_scope():
+            is_ready = have_values(variables)
+        if is_ready:
+            self._begin_watching()
+
+    def _watch(self) -> None:
         watched = kernels(self.model)
         self._kernels = list(watched.values())
         self.begin(list(watched))
         self._before = self._values()
         self._l1_before, _ = l1_norms(self._before)
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def _epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if not self._is_watching:  # nobody saw the weights as they began
+            self._begin_watching()
+            self._before = [np.full_like(kernel, np.nan) for kernel in self._before or ()]
+            self._l1_before = np.full(len(self._before), np.nan)
+        super()._epoch_end(epoch, logs)
+
+    def _look(self, epoch: int) -> None:
+        assert self._before is not None
+        assert self._l1_before is not None
         after = self._values()
         statistics = weight_statistics(self._before, after, self._l1_before)
         self._before, self._l1_before = after, statistics.l1
         self.record(epoch, statistics._asdict(), after if self.wants_histograms(epoch) else ())
 
     def _values(self) -> list[np.ndarray]:
-        return [kernel.numpy().astype("float64") for kernel in self._kernels]
+        return [kernel.numpy().astype("float64") for kernel in self._kernels or ()]

@@ -4,17 +4,18 @@ import contextlib
 import dataclasses
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from .._guard import GuardedCallback
 from ..activations import ActivationMonitor
 from ..batches import BatchRecorder
 from ..evidence import ArrayFacts, Evidence, MonitorRecord
 from ..gradients import GradientMonitor
-from ..keras_internals import TrainFunctionTap, distribution_strategy, nonlinear_layers
+from ..keras_internals import TrainFunctionTap, distribution_strategy, is_built, nonlinear_layers
 from ..model_facts import model_facts
 from ..monitor import Monitor
 from ..tensorboard import SummaryWriter
@@ -28,7 +29,7 @@ FIRST_CHECKS = 20
 the more epochs there are, and what a single epoch adds becomes less."""
 
 
-class Diagnosis(keras.callbacks.Callback):
+class Diagnosis(GuardedCallback):
     """Says what is wrong with a training: the one cause, what follows from it, and what to do.
 
     It looks at everything at hand. Before the first step, at the compiled model: the loss against the last activation,
@@ -66,9 +67,11 @@ class Diagnosis(keras.callbacks.Callback):
             a probe.
 
     Raises:
-        ValueError: if `stop_on` names no rule.
+        ValueError: if an argument makes no sense, such as a `stop_on` that names no rule.
         RuntimeError: if Keras does not run on TensorFlow.
     """
+
+    _OF_A_FIT = ("_writer", "_tap", "_batches")
 
     def __init__(
         self,
@@ -96,6 +99,7 @@ class Diagnosis(keras.callbacks.Callback):
         self._batches: BatchRecorder | None = None
         self._tap: TrainFunctionTap | None = None
         self._has_seen_data = False
+        self._was_built = True  # when training began
         self._said: set[str] = set()  # rules whose findings were printed before the end
         self._findings: list[Finding] = []
         self._judged: Any = None  # the epochs and facts that `_findings` are about
@@ -103,11 +107,23 @@ class Diagnosis(keras.callbacks.Callback):
         self._next_check = 0
         self._stopped_by: str | None = None
         self._writer: SummaryWriter | None = None
+        for monitor in filter(None, (self.gradients, self.weights, self.activations)):
+            monitor.warns = False  # it is said in one warning, of the diagnosis
+
+    @property
+    def trouble(self) -> str | None:
+        """Str or None: what kept the diagnosis from seeing all of the last training, to be read after its name."""
+        named: dict[str, list[str]] = {}
+        for monitor in self._monitors.callbacks:
+            if monitor.trouble:
+                named.setdefault(monitor.trouble, []).append(type(monitor).__name__)
+        sentences = [f"{' and '.join(names)} {trouble}" for trouble, names in named.items()]
+        return self._trouble or (" ".join(["is incomplete:", *sentences]) if sentences else None)
 
     @property
     def evidence(self) -> Evidence:
         """`Evidence`: all that the rules see."""
-        watching: list[Monitor] = self._monitors.callbacks
+        watching: list[Monitor] = [monitor for monitor in self._monitors.callbacks if not monitor.trouble]
         rows = {monitor: {epoch: row for row, epoch in enumerate(monitor.epochs)} for monitor in watching}
         epochs = [epoch for epoch in self._metrics if all(epoch in recorded for recorded in rows.values())]
 
@@ -146,32 +162,46 @@ class Diagnosis(keras.callbacks.Callback):
             self._judged, self._findings = judged, rules.diagnose(self.evidence)
         return self._findings
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def _train_begin(self, logs: dict | None = None) -> None:
         watching: list[Monitor] = [self.gradients, self.weights]
         if self.activations and nonlinear_layers(self.model):  # a linear model has nothing to saturate or to die
             watching.append(self.activations)
         self._monitors = keras.callbacks.CallbackList(watching, model=self.model, **(self.params or {}))
         self._monitors.on_train_begin(logs)
-        self._facts = model_facts(self.model, self.gradients.optimizer or self.model.optimizer, self.params)
+        self._facts = self._model_facts()
         self._next_check, self._written, self._stopped_by = 0, [], None
         self._said, self._has_seen_data, self._judged = set(), False, None
         if self.log_dir is not None and self._writer is None:
             self._writer = SummaryWriter.open(self.log_dir)
-        self._batches = BatchRecorder(self.model, distribution_strategy(self.model).num_replicas_in_sync)
+        self._batches = BatchRecorder(self.model, distribution_strategy(self.model).num_replicas_in_sync, self.guarded)
         self._tap = TrainFunctionTap.of(self.model)
         self._tap.add(self._watch_steps)
-        self._judge_early("before training")
+        self._was_built = is_built(self.model)
+        if self._was_built:
+            self._judge_early("before training")
+
+    def _model_facts(self) -> dict[str, Any]:
+        return model_facts(self.model, self.gradients.optimizer or self.model.optimizer, self.params)
 
     @contextlib.contextmanager
     def _watch_steps(self) -> Iterator[None]:
         """While open, the batches are seen; after the first step or steps, what they show is judged."""
-        assert self._batches is not None
-        with self._batches.listen():
+        with contextlib.ExitStack() as stack:
+            self.guarded(self._listen_to_batches, stack)
             yield
         if not self._has_seen_data:
             self._has_seen_data = True
-            self._read_batches()
-            self._judge_early("after the first batch")
+            self.guarded(self._judge_the_first_batch)
+
+    def _listen_to_batches(self, stack: contextlib.ExitStack) -> None:
+        assert self._batches is not None
+        stack.enter_context(self._batches.listen())
+
+    def _judge_the_first_batch(self) -> None:
+        if not self._was_built:  # the gradient monitor saw the model before the first update
+            self._facts |= self.gradients.facts or self._model_facts()
+        self._read_batches()
+        self._judge_early("after the first batch")
 
     def _read_batches(self) -> dict[str, list[ArrayFacts]]:
         assert self._batches is not None
@@ -203,7 +233,7 @@ class Diagnosis(keras.callbacks.Callback):
             self._stopped_by = reasons[0]
             self.model.stop_training = True
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def _epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._monitors.on_epoch_begin(epoch, logs)
         self._metrics = {recorded: row for recorded, row in self._metrics.items() if recorded < epoch}
         self._predictions = {recorded: row for recorded, row in self._predictions.items() if recorded < epoch}
@@ -211,9 +241,9 @@ class Diagnosis(keras.callbacks.Callback):
             steps = self.params.get("steps") if self.params else None
             self._batches.begin_epoch(not self._has_seen_data, steps)
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def _epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._monitors.on_epoch_end(epoch, logs)
-        self._metrics[epoch] = {name: float(value) for name, value in (logs or {}).items()}
+        self._metrics[epoch] = _scalars(logs or {})
         is_first = len(self._metrics) == 1
         predictions = self._read_batches()["predictions"]
         self._outputs = [one.name for one in predictions]
@@ -246,23 +276,39 @@ class Diagnosis(keras.callbacks.Callback):
             if is_first or is_last:
                 self._writer.write(epoch, facts={"diagnosis/facts": self._facts})
 
-    def on_train_end(self, logs: dict | None = None) -> None:
+    def _train_end(self, logs: dict | None = None) -> None:
         if self._metrics:
             self._write_report(max(self._metrics))
             if self.verbose:
-                print(wording.plain(self.findings, after(len(self._metrics))))
+                if self.findings or not self.trouble:
+                    print(wording.plain(self.findings, after(len(self._metrics))))
+                if self.trouble:
+                    print("The diagnosis is incomplete: see the warning.")
         if self._stopped_by and self.verbose:
             print(f"Training was stopped by stop_on: {self._stopped_by}.")
-        if self._tap is not None:
-            self._tap.remove(self._watch_steps)
-        self._batches = self._tap = None
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        self._monitors.on_train_end(logs)
+
+    def _release(self) -> None:
+        writer, tap = self._writer, self._tap
+        super()._release()
+        if tap is not None:
+            tap.remove(self._watch_steps)
+        if writer is not None:
+            writer.close()
+        self._monitors.on_train_end()
 
     def _write_report(self, epoch: int) -> None:
         self._written = [finding.rule for finding in self.findings]
         if self._writer is not None:
-            report = wording.markdown(self.findings, after(len(self._metrics)))
-            self._writer.write(epoch, texts={"diagnosis/report": report})
+            is_told = self.findings or not self.trouble
+            blocks = [wording.markdown(self.findings, after(len(self._metrics)))] if is_told else []
+            blocks += [f"The diagnosis {self.trouble}"] if self.trouble else []
+            self._writer.write(epoch, texts={"diagnosis/report": "\n\n".join(blocks)})
+
+
+def _scalars(logs: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics that are numbers; one for each class, as `F1Score(average=None)` has it, is none."""
+    found = {}
+    for name, value in logs.items():
+        with contextlib.suppress(TypeError, ValueError):
+            found[name] = float(value)
+    return found

@@ -72,7 +72,7 @@ class SummaryWriter:
 
     @classmethod
     def open(cls, log_dir: str | os.PathLike) -> "SummaryWriter":
-        """Return the writer of `log_dir`, made if there is none; raises `OSError` if it cannot be."""
+        """Return the writer of `log_dir`, made if there is none."""
         key = Path(log_dir).resolve()
         if key not in cls._open:
             cls._open[key] = cls(key)
@@ -83,13 +83,17 @@ class SummaryWriter:
         self._log_dir = log_dir
         self._users = 0
         self._described: set[str] = set()  # tags whose metadata this file already holds
-        log_dir.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{next(self._count)}"
         self._path = log_dir / name
         self._failed = False
-        self._file = tf.io.TFRecordWriter(str(self._path))
-        self._add(event_pb2.Event(file_version="brain.Event:2"))
-        self._add(event_pb2.Event(summary=summary_pb2.Summary(value=[_layout()])))
+        self._file: tf.io.TFRecordWriter | None = None
+        try:
+            log_dir.mkdir(parents=True, exist_ok=True)
+            self._file = tf.io.TFRecordWriter(str(self._path))
+            self._add(event_pb2.Event(file_version="brain.Event:2"))
+            self._add(event_pb2.Event(summary=summary_pb2.Summary(value=[_layout()])))
+        except (OSError, tf.errors.OpError) as error:
+            self._give_up("cannot be written", error)
 
     def write(
         self,
@@ -103,7 +107,7 @@ class SummaryWriter:
     ) -> None:
         """Write one event and flush it, so that a killed process loses no finished epoch.
 
-        Where the file can no longer be written (the disk is full, the directory is gone) it warns, once.
+        Where the file cannot be written (the directory is gone or not ours, the disk is full) it warns, once.
 
         Args:
             step: the x axis of TensorBoard; an epoch, counted from 0.
@@ -125,20 +129,24 @@ class SummaryWriter:
             self._add(event_pb2.Event(step=step, summary=summary_pb2.Summary(value=values)))
             self._path.stat()  # writing to an open file that was deleted raises nothing
         except (OSError, tf.errors.OpError) as error:
-            self._failed = True
-            warnings.warn(
-                f"TensorBoard's event file {self._path} can no longer be written ({error}). Training goes on and "
-                "the callbacks keep their history in memory; nothing more goes into this file.",
-                stacklevel=2,
-            )
+            self._give_up("can no longer be written", error)
+
+    def _give_up(self, what: str, error: Exception) -> None:
+        self._failed = True
+        warnings.warn(
+            f"TensorBoard's event file {self._path} {what} ({error}). Training goes on and "
+            "the callbacks keep their history in memory; nothing more goes into this file.",
+            stacklevel=3,
+        )
 
     def close(self) -> None:
         """Close the file when the last callback that opened it is done."""
         self._users -= 1
         if self._users == 0:
             del self._open[self._log_dir]
-            with contextlib.suppress(OSError, tf.errors.OpError):  # every event was flushed, or warned about
-                self._file.close()
+            if self._file is not None:
+                with contextlib.suppress(OSError, tf.errors.OpError):  # every event was flushed, or warned about
+                    self._file.close()
 
     def _value(
         self, tag: str, metadata: summary_pb2.SummaryMetadata, tensor: tensor_pb2.TensorProto
@@ -150,6 +158,7 @@ class SummaryWriter:
         return value
 
     def _add(self, event: event_pb2.Event) -> None:
+        assert self._file is not None
         event.wall_time = time.time()
         self._file.write(event.SerializeToString())
         self._file.flush()

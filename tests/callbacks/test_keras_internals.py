@@ -3,18 +3,22 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import Input, layers
 
 from callbacks.keras_internals import (
     activation_name,
     after_call,
     before_apply,
+    have_values,
     initializer_name,
     inner_optimizer,
+    is_built,
     kernels,
     layer_of_each_variable,
     nonlinear_layers,
     nonlinearity,
+    other_optimizers,
     unused_name,
 )
 
@@ -61,6 +65,53 @@ def test_a_model_without_kernels_is_refused_in_a_sentence():
     frozen = keras.Sequential([Input((2,)), layers.Dense(1, trainable=False)])
     with pytest.raises(ValueError, match="has no kernel to watch"):
         kernels(frozen)
+
+
+def test_whether_a_model_is_built():
+    class NeverCalled(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = layers.Dense(1)
+
+    class MakesLayersLater(NeverCalled):
+        def build(self, shape):
+            self.later = layers.Dense(1)
+
+    model = keras.Sequential([layers.Dense(1)])
+    assert not is_built(model)
+    model.build((None, 2))
+    assert is_built(model)
+    by_half = SameNames()
+    by_half.build((None, 2))
+    assert not is_built(by_half)
+    assert not is_built(NeverCalled())
+    for make, expected in ((NeverCalled, True), (MakesLayersLater, False)):
+        model = make()
+        model.inner.build((None, 2))
+        assert not model.built
+        assert is_built(model) == expected
+
+
+def test_variables_have_no_values_while_the_step_that_makes_them_is_traced():
+    model, had_values = keras.Sequential([layers.Dense(1)]), []
+
+    @tf.function
+    def step(x):
+        output = model(x)
+        with tf.init_scope():
+            had_values.append(have_values(model.variables))
+        return output
+
+    step(tf.ones((1, 2)))
+    assert had_values == [False, True]
+
+
+def test_the_other_optimizers_of_a_model():
+    model = SameNames()
+    model.compile(keras.optimizers.SGD())
+    model.critic_optimizer = keras.optimizers.Adam()
+    assert other_optimizers(model, model.optimizer) == ["critic_optimizer"]
+    assert other_optimizers(model, model.critic_optimizer) == []
 
 
 def test_nonlinearities_by_name():
