@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ._guard import NothingToWatchError
 from .keras_internals import (
     activation_name,
     initializer_name,
@@ -80,6 +81,8 @@ def model_facts(
     for part, describe in parts.items():
         try:
             found |= describe()
+        except NothingToWatchError:
+            continue  # there are none, which is told elsewhere
         except Exception as error:  # a model may be of any class; see the docstring
             found["untold"].append(f"{part} ({type(error).__name__}: {error})")
     return found

@@ -284,6 +284,8 @@ class Diagnosis(GuardedCallback):
                     print(wording.plain(self.findings, after(len(self._metrics))))
                 if self.trouble:
                     print("The diagnosis is incomplete: see the warning.")
+                if self._facts.get("untold"):
+                    print(f"What could not be told of the model: {'; '.join(self._facts['untold'])}.")
         if self._stopped_by and self.verbose:
             print(f"Training was stopped by stop_on: {self._stopped_by}.")
 

@@ -199,7 +199,8 @@ def exploding_gradient(evidence: Evidence) -> Finding | None:
         return None
     names, gradient = _kernels(evidence.gradients, "abs_mean")
     weight = np.array([_mean_weight(evidence, name) for name in names])
-    ratio = gradient / weight
+    begins_at_zero = [evidence.facts.get("kernels", {}).get(name, {}).get("largest_weight") == 0 for name in names]
+    ratio = np.where(begins_at_zero, np.nan, gradient / weight)  # such as the second kernel of LoRA
     has_exploded = _by_row(np.nanmax, ratio) > MAX_GRADIENT_RATIO
     if not has_exploded.any():
         return None
@@ -453,8 +454,7 @@ def gradients_zero(evidence: Evidence) -> Finding | None:
     """All gradients of all kernels are exactly 0."""
     if not evidence.gradients:
         return None
-    zero = np.nan_to_num(_kernels(evidence.gradients, "zero_fraction")[1])
-    first = _since((zero == 1).all(axis=1)) if zero.size else None
+    first = _since(_gradients_are_zero(evidence))
     if first is None:
         return None
     sentences = (
@@ -463,6 +463,13 @@ def gradients_zero(evidence: Evidence) -> Finding | None:
         "See that the loss is computed from the output of the network, and that no layer cuts the gradient off.",
     )
     return in_training(evidence, "gradients_zero", "error", [], first, {}, sentences)
+
+
+def _gradients_are_zero(evidence: Evidence) -> np.ndarray:
+    """Bool array (epochs,): whether all gradients of all kernels are exactly 0."""
+    if not evidence.gradients:
+        return np.zeros(len(evidence.epochs), bool)
+    return (np.nan_to_num(_kernels(evidence.gradients, "zero_fraction")[1]) == 1).all(axis=1)
 
 
 def impossible_loss(evidence: Evidence) -> Finding | None:
@@ -474,7 +481,7 @@ def impossible_loss(evidence: Evidence) -> Finding | None:
     if is_known and (loss < 0).any():
         first = int(np.argmax(loss < 0))
         seen, meaning = f"The loss is {number(loss[-1])}", f"{name} is never below 0 for targets that it is made for."
-    elif len(loss) >= PATIENCE and (loss == 0).all():
+    elif len(loss) >= PATIENCE and (loss == 0).all() and _gradients_are_zero(evidence)[0]:
         first = 0
         seen, meaning = "The loss is exactly 0", "There is nothing to learn from a loss that is 0 from the start."
     else:
@@ -508,6 +515,8 @@ def no_gradient(evidence: Evidence) -> Finding | None:
         "See what lies between it and the loss, such as stop_gradient or argmax, or set trainable = False.",
     )
     severity = "warning" if _is_learning(evidence) else "error"
+    if evidence.facts.get("has_own_train_step"):  # as of a GAN, where another optimizer may train these layers
+        severity = "note"
     return in_training(evidence, "no_gradient", severity, layers, 0, {}, sentences, names_layers=True)
 
 

@@ -113,7 +113,7 @@ def test_nan_weights_that_never_reach_the_loss_are_found(samples):
     (finding,) = diagnosis.findings
     assert (finding.rule, finding.layers, finding.epoch) == ("nonfinite", ["hidden"], 5)
     assert finding.message.startswith("hidden has 4 NaN or infinite weights, since epoch 6.")
-    assert "lower the learning rate from 0.1" in finding.message
+    assert "Divide the learning rate of 0.1 by 10" in finding.message
 
 
 @pytest.mark.slow

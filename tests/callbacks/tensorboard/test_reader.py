@@ -104,7 +104,8 @@ def test_runs_of_the_monitors_alone_with_keras_metrics_beside_them(tmp_path):
         np.testing.assert_allclose(run.evidence.metrics[name], history[name], rtol=1e-6)
     assert run.evidence.gradients.layers == monitors[0].layers
     facts = run.evidence.facts
-    assert (facts["optimizer"], facts["learning_rate"], facts["planned_epochs"], facts["classes"]) == ("SGD", 0.1, 4, 2)
+    assert (facts["optimizer"], facts["learning_rate"], facts["planned_epochs"]) == ("SGD", 0.1, 4)
+    assert run.evidence.output["activation"] == "sigmoid"
     assert [kernel["activation"] for kernel in facts["kernels"].values()] == ["relu", "sigmoid"]
 
 
