@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .activations import ActivationMonitor
     from .diagnosis.callback import Diagnosis
+    from .diagnosis.check import check
     from .gradients import GradientMonitor
     from .weights import WeightNormMonitor
 
-__all__ = ["ActivationMonitor", "Diagnosis", "GradientMonitor", "WeightNormMonitor"]
+__all__ = ["ActivationMonitor", "Diagnosis", "GradientMonitor", "WeightNormMonitor", "check"]
 
 # The callbacks are imported when they are first asked for (PEP 562), because that loads TensorFlow, which takes
 # seconds: `python -m callbacks --help` imports this module and needs none of them.
@@ -26,6 +27,7 @@ _MODULE_OF = {
     "Diagnosis": ".diagnosis.callback",
     "GradientMonitor": ".gradients",
     "WeightNormMonitor": ".weights",
+    "check": ".diagnosis.check",
 }
 
 

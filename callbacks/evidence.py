@@ -1,15 +1,13 @@
 """What a diagnosis is made from: one training, as the monitors recorded it."""
 
-import contextlib
 import dataclasses
+import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 
-from .keras_internals import activation_name, initializer_name, kernels, layer_of_each_variable
+from ._batch_statistics import MAX_LABEL, ArrayStatistics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +19,100 @@ class MonitorRecord:
 
 
 @dataclasses.dataclass(frozen=True)
+class ArrayFacts:
+    """What was seen of one array of the data: an input, a target, sample weights or a prediction. F features.
+
+    Attributes:
+        name: `inputs`, or `inputs[1]` where there are several.
+        shape: of a batch, None for what is not fixed.
+        samples, batches: how many were seen.
+        lowest, highest, mean, std: lists of F numbers, one for each position on the last axis; of one number where
+            there are too many.
+        nonfinite: number of elements that are NaN or infinite.
+        first_nonfinite: of the first such element the batch, the sample in it and the feature, counted from 0.
+        fractional: number of elements that are no whole numbers.
+        labels: whole number to how often it was seen, for an array with one feature.
+        uniform_batches: batches of several samples that are all alike.
+        spread: largest difference between two samples of a batch.
+        lowest_sum, highest_sum: of the features of a sample.
+    """
+
+    name: str
+    shape: list[int | None]
+    samples: int
+    batches: int
+    lowest: list[float]
+    highest: list[float]
+    mean: list[float]
+    std: list[float]
+    nonfinite: int
+    first_nonfinite: list[int] | None
+    fractional: int
+    labels: dict[str, int]
+    uniform_batches: int
+    spread: float
+    lowest_sum: float
+    highest_sum: float
+
+    @classmethod
+    def of(cls, name: str, shape: tuple[int | None, ...], statistics: ArrayStatistics) -> "ArrayFacts":
+        """Return the facts that statistics, arrays, tell of an array."""
+        seen = ArrayStatistics(*(np.asarray(part, "float64") for part in statistics))
+        places = {label: str(label) for label in range(MAX_LABEL + 1)} | {MAX_LABEL + 1: "more", MAX_LABEL + 2: "-1"}
+        position = [int(seen.bad_batch), int(seen.bad_row), int(seen.bad_feature)]
+        return cls(
+            name,
+            [None, *shape[1:]],
+            int(seen.samples),
+            int(seen.batches),
+            seen.lowest.tolist(),
+            seen.highest.tolist(),
+            seen.mean.tolist(),
+            np.sqrt(seen.squares / np.maximum(seen.finite, 1)).tolist(),
+            int(seen.nonfinite.sum()),
+            position if position[0] >= 0 else None,
+            int(seen.fractional.sum()),
+            {places[int(place)]: int(seen.labels[place]) for place in np.flatnonzero(seen.labels)},
+            int(seen.uniform_batches),
+            float(seen.spread),
+            float(seen.lowest_sum),
+            float(seen.highest_sum),
+        )
+
+    @property
+    def minimum(self) -> float:
+        """The smallest number seen."""
+        return min(self.lowest)
+
+    @property
+    def maximum(self) -> float:
+        """The largest number seen."""
+        return max(self.highest)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was seen are whole numbers."""
+        return self.fractional == 0 and self.samples > 0
+
+    @property
+    def is_one_hot(self) -> bool:
+        """Whether every sample has one feature that is 1, and zeros."""
+        is_coded = self.is_whole and (self.minimum, self.maximum) == (0, 1)
+        return is_coded and len(self.lowest) > 1 and self.lowest_sum == self.highest_sum == 1
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Class to its share of the labels, for whole numbers and one-hot rows; empty for other arrays."""
+        if self.is_one_hot:
+            return {str(i): share for i, share in enumerate(self.mean)}
+        counted = sum(self.labels.values())
+        has_one_column = len(self.shape) == 1 or self.shape[-1] == 1
+        if not has_one_column or not self.is_whole or self.nonfinite or not counted or "more" in self.labels:
+            return {}
+        return {label: count / counted for label, count in self.labels.items()}
+
+
+@dataclasses.dataclass(frozen=True)
 class Evidence:
     """One training, epoch by epoch. E epochs.
 
@@ -28,11 +120,15 @@ class Evidence:
         epochs: the epochs, counted from 0.
         metrics: dict of float arrays (E,), named as in the history of `model.fit`: `loss`, `val_accuracy` and so on.
         gradients, weights, activations: `MonitorRecord` of the monitor of this name, or None where there was none.
-        facts: dict of what is known of the model, each where it is known. `planned_epochs`, int; `classes`, int, of a
-            classifier; `cross_entropy`, whether it is trained by that; `penalty`, float, the regularizers' part of
-            the loss before training, NaN where that is not known; `optimizer`, str, and `learning_rate`, float;
+        predictions: `MonitorRecord` of the outputs' `lowest` and `highest` number and their `spread`, the largest
+            difference between the answers to two samples of a batch; None where no predictions were seen.
+        facts: dict of what is known of the model and of the data, each where it is known. `planned_epochs` and
+            `steps`, int; `penalty`, float, the regularizers' part of the loss before training, NaN where that is not
+            known; `optimizer`, str, `learning_rate`, float, and `scheduled`, whether that follows a schedule;
             `kernels`, dict of a kernel's name to a dict of its `shape`, its layer's `activation` and `initializer`,
-            and its `mean_weight`, the mean magnitude before training.
+            and of its values before training; `outputs`, a list of dicts of each output's `units`, `activation`,
+            `loss` and `from_logits`; `metrics`, list of str; `inputs`, `targets` and `sample_weights`, lists of the
+            `ArrayFacts` as dicts; and others that `model_facts` describes.
     """
 
     epochs: list[int]
@@ -40,6 +136,7 @@ class Evidence:
     gradients: MonitorRecord | None = None
     weights: MonitorRecord | None = None
     activations: MonitorRecord | None = None
+    predictions: MonitorRecord | None = None
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def until(self, count: int) -> "Evidence":
@@ -56,6 +153,7 @@ class Evidence:
             cut(self.gradients),
             cut(self.weights),
             cut(self.activations),
+            cut(self.predictions),
             self.facts,
         )
 
@@ -65,56 +163,57 @@ class Evidence:
         found = [name for name in self.metrics if name == "acc" or name.endswith("accuracy")]
         return next((np.asarray(self.metrics[name]) for name in found if not name.startswith("val_")), None)
 
+    @functools.cached_property
+    def inputs(self) -> list[ArrayFacts]:
+        """What was seen of the model's inputs."""
+        return self._arrays("inputs")
 
-def model_facts(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, planned_epochs: int | None
-) -> dict[str, Any]:
-    """Return what the rules want to know of a model before it is trained: the `facts` of `Evidence`.
+    @functools.cached_property
+    def targets(self) -> list[ArrayFacts]:
+        """What was seen of the targets."""
+        return self._arrays("targets")
 
-    What cannot be told of a model is left out, whatever the reason: the rules do without it, and training goes on.
+    @functools.cached_property
+    def sample_weights(self) -> list[ArrayFacts]:
+        """What was seen of the sample weights, class weights included."""
+        return self._arrays("sample_weights")
 
-    Args:
-        model: a compiled model.
-        optimizer: the optimizer that trains it; where there are several, the one whose gradients are recorded.
-        planned_epochs: the epochs that `fit` was asked for, where they are known.
-    """
-    found: dict[str, Any] = {"planned_epochs": planned_epochs, "penalty": math.nan}
-    parts: tuple[Callable[[], dict[str, Any]], ...] = (
-        lambda: {"optimizer": type(optimizer).__name__},
-        lambda: {"learning_rate": float(f"{keras.ops.convert_to_numpy(optimizer.learning_rate):.6g}")},
-        lambda: {"penalty": float(sum(map(float, model.losses)))},  # in a second `fit` they may be symbolic
-        lambda: {"kernels": _kernel_facts(model)},
-        lambda: _output_facts(model),
-    )
-    for part in parts:
-        with contextlib.suppress(Exception):
-            found |= part()
-    return found
+    def _arrays(self, role: str) -> list[ArrayFacts]:
+        return [ArrayFacts(**one) for one in self.facts.get(role, [])]
 
+    @property
+    def output(self) -> dict[str, Any]:
+        """What is known of the model's only output; empty where there are several, or none is known."""
+        outputs = self.facts.get("outputs", [])
+        return outputs[0] if len(outputs) == 1 else {}
 
-def _kernel_facts(model: keras.Model) -> dict[str, dict[str, Any]]:
-    layer_of = layer_of_each_variable(model)
-    found = {}
-    for name, kernel in kernels(model).items():
-        layer = layer_of.get(id(kernel))
-        found[name] = {
-            "shape": list(kernel.shape),
-            "activation": activation_name(layer),
-            "initializer": initializer_name(layer, kernel),
-            "mean_weight": float(np.abs(kernel.numpy()).mean()),
-        }
-    return found
+    @property
+    def target(self) -> ArrayFacts | None:
+        """What was seen of the only target; None where there are several, or none."""
+        return self.targets[0] if len(self.targets) == 1 and self.targets[0].samples else None
 
+    @property
+    def class_shares(self) -> dict[str, float]:
+        """Class to its share of the labels seen, for a classifier with one output; empty where that is not known.
 
-def _output_facts(model: keras.Model) -> dict[str, Any]:
-    """Whether the loss is a cross-entropy, and of a classifier the number of classes."""
-    loss = str(model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", ""))
-    found: dict[str, Any] = {"cross_entropy": "crossentropy" in loss}
-    outputs = getattr(model, "outputs", None) or []
-    last_activation = activation_name(model.layers[-1]) if model.layers else None
-    units = outputs[0].shape[-1] if len(outputs) == 1 and outputs[0].shape else None
-    is_classifier = found["cross_entropy"] or last_activation in ("softmax", "sigmoid")
-    is_multi_label = units != 1 and ("binary" in loss or last_activation == "sigmoid")
-    if units and is_classifier and not is_multi_label:
-        found["classes"] = max(2, units)
-    return found
+        Of a regression whose targets happen to be whole numbers nothing is said.
+        """
+        target, loss = self.target, str(self.output.get("loss", ""))
+        is_classifier = "crossentropy" in loss or self.output.get("activation") in ("sigmoid", "softmax")
+        return target.shares if target is not None and is_classifier else {}
+
+    @property
+    def chance_loss(self) -> float | None:
+        """The cross-entropy of the same best answer to every input: the entropy of the labels' shares.
+
+        Where no labels were seen, ln k for k classes; None where the loss is no cross-entropy or is weighted.
+        """
+        loss = str(self.output.get("loss", ""))
+        if "crossentropy" not in loss or "focal" in loss or self.sample_weights:
+            return None
+        if self.class_shares:
+            return -sum(share * math.log(share) for share in self.class_shares.values() if share > 0)
+        units = self.output.get("units")
+        if not units or (units > 1 and "binary" in loss) or (self.target is not None and not self.class_shares):
+            return None
+        return math.log(max(2, units))

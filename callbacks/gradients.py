@@ -12,8 +12,8 @@ import tensorflow as tf
 from ._accumulation import EpochTotals, StepCounts, StepSampler
 from ._histogram_sample import HistogramSample
 from ._statistics import GradientStatistics, gradient_statistics
-from .evidence import model_facts
 from .keras_internals import TrainFunctionTap, before_apply, distribution_strategy, inner_optimizer, kernels
+from .model_facts import model_facts
 from .monitor import Monitor
 
 ELEMENTS_PER_EPOCH = 25_000_000
@@ -135,7 +135,7 @@ class GradientMonitor(Monitor):
         params = getattr(self, "params", None) or {}
         self._recorder.sampler.expect(params.get("steps"))
         if self._writer is not None:
-            facts = model_facts(self.model, optimizer, params.get("epochs"))
+            facts = model_facts(self.model, optimizer, params)
             self._writer.write(0, facts={"diagnosis/facts": facts})  # for `diagnose`, which reads the event files
         self._tap = TrainFunctionTap.of(self.model)
         self._tap.add(self._recorder.listen)

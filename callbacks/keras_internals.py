@@ -109,16 +109,51 @@ def nonlinear_layers(model: keras.Model) -> list[keras.layers.Layer]:
     Needs `Layer._flatten_layers`: `Model.layers` misses layers inside composite layers. A public iterator over all
     layers would replace it. Recurrent layers, wrappers and attention are one layer each, whatever is inside them.
     """
-    return [layer for layer in _innermost_layers(model) if nonlinearity(layer)]
+    return [layer for layer in innermost_layers(model) if nonlinearity(layer)]
 
 
-def _innermost_layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+def innermost_layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """Yield the layers of a model at every depth that hold no others, in the order in which they were made.
+
+    Needs `Layer._flatten_layers`, see `nonlinear_layers`.
+    """
     whole = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.Wrapper, keras.layers.MultiHeadAttention)
     inner = [] if isinstance(layer, whole) else list(layer._flatten_layers(include_self=False, recursive=False))
     if not inner or nonlinearity(layer):
         yield layer
     for part in inner:
-        yield from _innermost_layers(part)
+        yield from innermost_layers(part)
+
+
+def output_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layer that makes each output of a model, past nested models and layers that only reshape or drop.
+
+    Of a model that is not functional it is the last layer that was made, which is a guess. Needs the `_keras_history`
+    of symbolic tensors and `Operation._inbound_nodes`; a public way from an output to its layer would replace them.
+    """
+    if operations(model) is None:
+        layers = list(model._flatten_layers(include_self=False, recursive=False))
+        return output_layers(layers[-1]) if layers and isinstance(layers[-1], keras.Model) else layers[-1:]
+    return [_layer_behind(output) for output in model.outputs]
+
+
+def operations(model: keras.Model) -> list[Any] | None:
+    """Return the operations of a functional or sequential model, layers and others; None for other models.
+
+    Needs `operations` of a functional model, and `_functional`, the one that a built sequential model is made of. A
+    public list of operations would replace them.
+    """
+    found = getattr(getattr(model, "_functional", None) or model, "operations", None)
+    return None if found is None else list(found)
+
+
+def _layer_behind(tensor: Any) -> keras.layers.Layer:
+    layer, node, index = tensor._keras_history
+    if isinstance(layer, keras.Model) and operations(layer) is not None:
+        return _layer_behind(layer.outputs[index])
+    if type(layer).__name__ in ("Dropout", "Flatten", "Reshape", "Identity", "ActivityRegularization"):
+        return _layer_behind(layer._inbound_nodes[node].input_tensors[0])
+    return layer
 
 
 def initializer_name(layer: keras.layers.Layer, variable: keras.Variable) -> str | None:
@@ -205,6 +240,30 @@ def after_call(layer: keras.layers.Layer, listener: Callable[[keras.layers.Layer
         del vars(layer)["call"]
         if replaced is not None:
             vars(layer)["call"] = replaced
+
+
+@contextlib.contextmanager
+def before_compute_loss(model: keras.Model, listener: Callable[..., None]) -> Iterator[None]:
+    """While open, call `listener(inputs=, targets=, predictions=, sample_weights=)` before `model.compute_loss`.
+
+    Replaces the method on the instance. A callback method that is given the batch would replace it. A compiled train
+    step sees the listener only if it is traced while this is open.
+    """
+    compute_loss, replaced = model.compute_loss, vars(model).get("compute_loss")
+
+    def listened_compute_loss(
+        x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        listener(inputs=x, targets=y, predictions=y_pred, sample_weights=sample_weight)
+        return compute_loss(x, y, y_pred, sample_weight, *args, **kwargs)
+
+    vars(model)["compute_loss"] = listened_compute_loss
+    try:
+        yield
+    finally:
+        del vars(model)["compute_loss"]
+        if replaced is not None:
+            vars(model)["compute_loss"] = replaced
 
 
 class TrainFunctionTap:

@@ -1,21 +1,27 @@
 """Diagnosis: watches a training and says what is wrong with it."""
 
+import contextlib
+import dataclasses
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
 from ..activations import ActivationMonitor
-from ..evidence import Evidence, MonitorRecord, model_facts
+from ..batches import BatchRecorder
+from ..evidence import ArrayFacts, Evidence, MonitorRecord
 from ..gradients import GradientMonitor
-from ..keras_internals import nonlinear_layers
+from ..keras_internals import TrainFunctionTap, distribution_strategy, nonlinear_layers
+from ..model_facts import model_facts
 from ..monitor import Monitor
 from ..tensorboard import SummaryWriter
 from ..weights import WeightNormMonitor
 from . import rules, wording
+from .finding import Finding
+from .wording import after
 
 FIRST_CHECKS = 20
 """Epochs after each of which the rules are asked; then at intervals that grow by 10 %, because asking takes the longer
@@ -23,13 +29,15 @@ the more epochs there are, and what a single epoch adds becomes less."""
 
 
 class Diagnosis(keras.callbacks.Callback):
-    """Says what is wrong with a training: gradients that vanish or explode, dead or saturated units, and so on.
+    """Says what is wrong with a training: the one cause, what follows from it, and what to do.
 
-    It runs the monitors of this package itself (do not pass them to `fit` as well) and asks its rules about what they
-    recorded: `nonfinite`, `exploding_gradient`, `vanishing_gradient`, `dead_units`, `saturated`, `updates_too_large`,
-    `weights_not_moving`, `loss_not_falling`, `loss_oscillating`, `accuracy_at_chance`. Each speaks only of what lasts,
-    and about a healthy training all are silent. When training ends it prints what it found, with what cured this fault
-    in an experiment and how often. The training is the same, bit by bit, unless `stop_on` ends it.
+    It looks at everything at hand. Before the first step, at the compiled model: the loss against the last activation,
+    the learning rate, the initial weights. After the first batch, at the data: NaN, labels that the loss is not made
+    for, targets that the output cannot reach. While the network trains, at gradients, weights and predictions, through
+    the monitors of this package (do not pass them to `fit` as well). `RULES` lists its rules. Each speaks only of what
+    lasts, and about a healthy training all are silent; what is a fault in some programs and intended in others is a
+    note. Errors that are plain before the training, or after its first batch, are printed then, the whole diagnosis
+    when training ends. The training is the same, bit by bit, unless `stop_on` ends it.
 
     With a `log_dir`, TensorBoard shows the findings under Text, all layers of the run in one chart under Custom
     Scalars, and what the monitors write.
@@ -47,17 +55,18 @@ class Diagnosis(keras.callbacks.Callback):
         probe: a batch of the model's inputs, as `ActivationMonitor` takes it; without one, saturated units are not
             seen, and dead ones only where a whole layer is dead.
         stop_on: the rule, or a list of rules, whose finding ends the training; "error" ends it at any error.
-        verbose: 1 prints the diagnosis when training ends, 0 does not.
+        verbose: 1 prints the diagnosis, 0 does not.
+        optimizer: the optimizer whose gradients to look at; `None` takes the model's own.
 
     Attributes:
-        findings: list of `Finding`, errors first: each has `rule`, `severity`, `layers`, `epoch`, `statistics`,
-            `message` and `advice`.
+        findings: list of `Finding`, causes first: each has `rule`, `severity`, `layers`, `epoch`, `statistics`,
+            `message`, `advice` and `follows_from`.
         evidence: `Evidence`, all that the rules see.
         gradients, weights, activations: the monitors, with their `history` and `plot()`; `activations` is None without
             a probe.
 
     Raises:
-        ValueError: if `stop_on` names no rule; in `fit`, if the model has no trainable kernel or no optimizer.
+        ValueError: if `stop_on` names no rule.
         RuntimeError: if Keras does not run on TensorFlow.
     """
 
@@ -68,6 +77,7 @@ class Diagnosis(keras.callbacks.Callback):
         probe: Any = None,
         stop_on: str | Iterable[str] = (),
         verbose: int = 1,
+        optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
         super().__init__()
         self.stop_on = [stop_on] if isinstance(stop_on, str) else list(stop_on)
@@ -75,14 +85,20 @@ class Diagnosis(keras.callbacks.Callback):
         if unknown:
             raise ValueError(f"stop_on names no rule {unknown[0]!r}; there are error, {', '.join(rules.RULES)}.")
         self.log_dir, self.verbose = log_dir, verbose
-        self.gradients = GradientMonitor(log_dir, histogram_freq)
+        self.gradients = GradientMonitor(log_dir, histogram_freq, optimizer=optimizer)
         self.weights = WeightNormMonitor(log_dir, histogram_freq)
         self.activations = None if probe is None else ActivationMonitor(probe, log_dir)
         self._monitors = keras.callbacks.CallbackList([self.gradients, self.weights])
         self._metrics: dict[int, dict[str, float]] = {}  # by epoch
         self._facts: dict[str, Any] = {}
-        self._findings: list[rules.Finding] = []
-        self._judged_epochs: list[int] = []  # those that `_findings` are about
+        self._predictions: dict[int, dict[str, list[float]]] = {}  # by epoch: quantity to a value of each output
+        self._outputs: list[str] = []  # names of the predictions
+        self._batches: BatchRecorder | None = None
+        self._tap: TrainFunctionTap | None = None
+        self._has_seen_data = False
+        self._said: set[str] = set()  # rules whose findings were printed before the end
+        self._findings: list[Finding] = []
+        self._judged: Any = None  # the epochs and facts that `_findings` are about
         self._written: list[str] = []  # the rules that TensorBoard was told of last
         self._next_check = 0
         self._stopped_by: str | None = None
@@ -104,15 +120,30 @@ class Diagnosis(keras.callbacks.Callback):
         names = dict.fromkeys(name for epoch in epochs for name in self._metrics[epoch])
         metrics = {name: np.array([self._metrics[epoch].get(name, np.nan) for epoch in epochs]) for name in names}
         return Evidence(
-            epochs, metrics, record(self.gradients), record(self.weights), record(self.activations), self._facts
+            epochs,
+            metrics,
+            record(self.gradients),
+            record(self.weights),
+            record(self.activations),
+            self._prediction_record(epochs),
+            self._facts,
         )
 
+    def _prediction_record(self, epochs: list[int]) -> MonitorRecord | None:
+        if not self._outputs or any(epoch not in self._predictions for epoch in epochs):
+            return None
+        quantities = {
+            name: np.array([self._predictions[epoch][name] for epoch in epochs]).reshape(-1, len(self._outputs))
+            for name in ("lowest", "highest", "spread")
+        }
+        return MonitorRecord(self._outputs, quantities)
+
     @property
-    def findings(self) -> list[rules.Finding]:
-        """List of `Finding`, errors first; empty where nothing is wrong."""
-        epochs = list(self._metrics)
-        if self._judged_epochs != epochs:
-            self._judged_epochs, self._findings = epochs, rules.diagnose(self.evidence)
+    def findings(self) -> list[Finding]:
+        """List of `Finding`, causes first; empty where nothing is wrong."""
+        judged = (list(self._metrics), self._has_seen_data)
+        if self._judged != judged:
+            self._judged, self._findings = judged, rules.diagnose(self.evidence)
         return self._findings
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -121,40 +152,109 @@ class Diagnosis(keras.callbacks.Callback):
             watching.append(self.activations)
         self._monitors = keras.callbacks.CallbackList(watching, model=self.model, **(self.params or {}))
         self._monitors.on_train_begin(logs)
-        self._facts = model_facts(self.model, self.model.optimizer, (self.params or {}).get("epochs"))
+        self._facts = model_facts(self.model, self.gradients.optimizer or self.model.optimizer, self.params)
         self._next_check, self._written, self._stopped_by = 0, [], None
+        self._said, self._has_seen_data, self._judged = set(), False, None
         if self.log_dir is not None and self._writer is None:
             self._writer = SummaryWriter.open(self.log_dir)
+        self._batches = BatchRecorder(self.model, distribution_strategy(self.model).num_replicas_in_sync)
+        self._tap = TrainFunctionTap.of(self.model)
+        self._tap.add(self._watch_steps)
+        self._judge_early("before training")
+
+    @contextlib.contextmanager
+    def _watch_steps(self) -> Iterator[None]:
+        """While open, the batches are seen; after the first step or steps, what they show is judged."""
+        assert self._batches is not None
+        with self._batches.listen():
+            yield
+        if not self._has_seen_data:
+            self._has_seen_data = True
+            self._read_batches()
+            self._judge_early("after the first batch")
+
+    def _read_batches(self) -> dict[str, list[ArrayFacts]]:
+        assert self._batches is not None
+        seen = self._batches.read()
+        for role in ("inputs", "targets", "sample_weights"):
+            self._facts[role] = [dataclasses.asdict(one) for one in seen[role]]
+        return seen
+
+    def _judge_early(self, when: str) -> None:
+        """Print the errors and warnings that are new, and end the training if it is to end."""
+        new = [
+            finding
+            for finding in self.findings
+            if finding.severity != "note" and not finding.follows_from and finding.rule not in self._said
+        ]
+        if new and self.verbose:
+            print(wording.plain(new, when))
+        self._said |= {finding.rule for finding in new}
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        reasons = [
+            finding.rule
+            for finding in self.findings
+            if finding.rule in self.stop_on or (finding.severity == "error" and "error" in self.stop_on)
+        ]
+        if reasons:
+            self._stopped_by = reasons[0]
+            self.model.stop_training = True
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._monitors.on_epoch_begin(epoch, logs)
         self._metrics = {recorded: row for recorded, row in self._metrics.items() if recorded < epoch}
+        self._predictions = {recorded: row for recorded, row in self._predictions.items() if recorded < epoch}
+        if self._batches is not None:
+            steps = self.params.get("steps") if self.params else None
+            self._batches.begin_epoch(not self._has_seen_data, steps)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._monitors.on_epoch_end(epoch, logs)
         self._metrics[epoch] = {name: float(value) for name, value in (logs or {}).items()}
+        is_first = len(self._metrics) == 1
+        predictions = self._read_batches()["predictions"]
+        self._outputs = [one.name for one in predictions]
+        self._predictions[epoch] = {
+            "lowest": [one.minimum for one in predictions],
+            "highest": [one.maximum for one in predictions],
+            "spread": [one.spread if one.samples > one.batches else math.nan for one in predictions],
+        }
+        counts = self.gradients.sampled_steps_history
+        self._facts["seen_all"] = True
+        self._facts["sampled_steps"] = int(counts[-1]) if len(counts) else None
         recorded = len(self._metrics)
         is_last = epoch + 1 == self._facts["planned_epochs"]
         is_finite = math.isfinite(self._metrics[epoch].get("loss", 0.0)) and not self.weights.latest("nonfinite").any()
-        if recorded >= self._next_check or is_last or (not is_finite and not self._findings):
+        has_error = any(finding.severity == "error" for finding in self._findings)
+        if recorded >= self._next_check or is_last or (not is_finite and not has_error):
             self._next_check = recorded + max(1, (recorded - FIRST_CHECKS) // 10)
             if [finding.rule for finding in self.findings] != self._written:
                 self._write_report(epoch)
-            reasons = [f.rule for f in self.findings if {f.rule, f.severity} & {*self.stop_on}]
-            if reasons:
-                self._stopped_by = reasons[0]
-                self.model.stop_training = True
+            self._stop_if_asked()
         if self._writer is not None:
             metrics = {f"diagnosis/{name}": value for name, value in self._metrics[epoch].items()}
-            self._writer.write(epoch, metrics | {"diagnosis/findings": len(self._findings)})
+            errors = sum(finding.severity != "note" for finding in self._findings)
+            answers = {
+                f"prediction_{quantity}/{name}": value
+                for quantity, values in self._predictions[epoch].items()
+                for name, value in zip(self._outputs, values, strict=True)
+            }
+            self._writer.write(epoch, metrics | answers | {"diagnosis/findings": errors})
+            if is_first or is_last:
+                self._writer.write(epoch, facts={"diagnosis/facts": self._facts})
 
     def on_train_end(self, logs: dict | None = None) -> None:
         if self._metrics:
             self._write_report(max(self._metrics))
             if self.verbose:
-                print(wording.plain(self.findings, len(self._metrics)))
-                if self._stopped_by:
-                    print(f"Training was stopped by stop_on: {self._stopped_by}.")
+                print(wording.plain(self.findings, after(len(self._metrics))))
+        if self._stopped_by and self.verbose:
+            print(f"Training was stopped by stop_on: {self._stopped_by}.")
+        if self._tap is not None:
+            self._tap.remove(self._watch_steps)
+        self._batches = self._tap = None
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -163,5 +263,5 @@ class Diagnosis(keras.callbacks.Callback):
     def _write_report(self, epoch: int) -> None:
         self._written = [finding.rule for finding in self.findings]
         if self._writer is not None:
-            report = wording.markdown(self.findings, len(self._metrics))
+            report = wording.markdown(self.findings, after(len(self._metrics)))
             self._writer.write(epoch, texts={"diagnosis/report": report})

@@ -12,7 +12,7 @@ from ..startup import import_tensorflow
 
 if TYPE_CHECKING:
     from ..tensorboard.reader import Run
-    from .rules import Finding
+    from .finding import Finding
 
 DESCRIPTION = """\
 Print what was wrong with the runs in a directory: trainings with callbacks=[Diagnosis("logs/run1")], or with the
@@ -87,10 +87,11 @@ def _diagnose(parser: argparse.ArgumentParser, directories: list[Path], as_json:
         print(json.dumps({"runs": runs_as_dicts} | ({"changes": changes} if changes else {}), indent=1))
     else:
         for run, findings in found:
-            print(f"\n{run.directory}\n{wording.plain(findings, len(run.evidence.epochs))}")
+            print(f"\n{run.directory}\n{wording.plain(findings, wording.after(len(run.evidence.epochs)))}")
         if changes:
             print(f"\nWhat changed from the first to the second:\n{changes}")
-    return int(any(findings for _, findings in (found[1:] if changes else found)))
+    judged = found[1:] if changes else found
+    return int(any(finding.severity != "note" for _, findings in judged for finding in findings))
 
 
 def _as_dict(run: "Run", findings: "list[Finding]") -> dict[str, Any]:

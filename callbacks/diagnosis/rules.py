@@ -1,578 +1,173 @@
-"""The rules of the diagnosis: each reads the evidence of a training and says what is wrong, or nothing.
+"""The diagnosis: all rules asked, and what they find put in order, causes first.
 
-A rule asks for a sign that lasts, and most rules speak only of networks that are not learning: nearly every sign of
-trouble, a gradient that falls off towards the input, dead units, a loss that stands still for a while, is found in
-networks that learn well, too. The thresholds were chosen on one half of a collection of trainings and tried on the
-other (`python -m benchmarks.diagnosis` in the repository trains it and prints both).
+A rule that finds something names one of many signs. A wrong loss leaves an accuracy at chance level, gradients that are
+0 and a loss that stands still; only the first is to be mended. So each rule says here what may follow from its fault,
+and a finding that another explains is told as following from it, without advice of its own.
 """
 
 import dataclasses
-import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable
 
-import numpy as np
+from ..evidence import Evidence
+from . import data_rules, model_rules, training_rules
+from .finding import Finding
 
-from ..evidence import Evidence, MonitorRecord
-from .cures import Advice, advice_for
+Rule = Callable[[Evidence], Finding | None]
 
-PATIENCE = 3
-"""Epochs, at least, in which a sign must have been seen without a break."""
+BEFORE_TRAINING: tuple[Rule, ...] = (
+    model_rules.nonfinite_initial_weights,
+    model_rules.nothing_trainable,
+    model_rules.softmax_over_one_unit,
+    model_rules.categorical_loss_of_one_unit,
+    data_rules.nonfinite_data,
+    data_rules.no_sample_weight,
+    data_rules.labels_outside_0_to_1,
+    data_rules.labels_no_classes,
+    data_rules.targets_no_distribution,
+    data_rules.targets_broadcast,
+    data_rules.constant_inputs,
+    data_rules.one_class,
+    model_rules.no_probabilities,
+    data_rules.targets_out_of_reach,
+    model_rules.units_alike,
+    model_rules.learning_rate,
+    data_rules.labels_in_order,
+    data_rules.large_targets,
+    data_rules.large_inputs,
+    model_rules.categorical_loss_of_sigmoids,
+    data_rules.distance_of_classes,
+    model_rules.binary_loss_of_softmax,
+    model_rules.logits_of_probabilities,
+    model_rules.accuracy_of_a_regression,
+    model_rules.no_nonlinearity,
+    model_rules.heavy_dropout,
+)
+"""Rules about the model and its data, the likelier cause first."""
 
-MIN_EPOCHS, MIN_SHARE_OF_EPOCHS = 8, 0.4
-"""Epochs, and share of the planned ones, before which nobody can tell a slow start from a loss that will never fall.
-(AUTOTRAINER waits for 0.3 of the epochs: Zhang et al., ICSE 2021.)"""
+IN_TRAINING: tuple[Rule, ...] = (
+    training_rules.no_gradient,
+    training_rules.exploding_gradient,
+    training_rules.updates_too_large,
+    training_rules.nonfinite,
+    training_rules.dead_units,
+    training_rules.saturated,
+    training_rules.vanishing_gradient,
+    training_rules.weights_not_moving,
+    training_rules.few_steps,
+    training_rules.impossible_loss,
+    training_rules.gradients_zero,
+    training_rules.predictions_alike,
+    training_rules.accuracy_contradicts_loss,
+    training_rules.loss_not_falling,
+    training_rules.loss_oscillating,
+    training_rules.accuracy_at_chance,
+)
+"""Rules about the epochs, causes before what follows from them."""
 
-MAX_LOSS_SHARE = 0.95
-"""A network is learning once its loss is below this share of where it began, or of the loss at chance level."""
+RULES: dict[str, Rule] = {rule.__name__: rule for rule in (*BEFORE_TRAINING, *IN_TRAINING)}
+"""Each rule by its name."""
 
-MIN_NORM_RATIO = 0.03
-"""Gradient norm of a layer over that of the layer with the largest, below which it has vanished. Of 76 kinds of
-healthy network nearly all stay above 0.1; those that fail by vanishing are below 0.02. (AUTOTRAINER asks for 0.001,
-first layer over last, and SageMaker Debugger for a mean magnitude below 1e-7: both are silent on the tutorial's
-failure.)"""
+NOT_LEARNING = {"loss_not_falling", "loss_oscillating", "accuracy_at_chance", "predictions_alike"}
+STUCK = NOT_LEARNING | {"gradients_zero", "weights_not_moving", "vanishing_gradient", "dead_units", "saturated"}
+BROKEN = STUCK | {"exploding_gradient", "updates_too_large", "nonfinite"}
+WRONG_LOSS = BROKEN | {"impossible_loss", "accuracy_contradicts_loss"}
 
-MAX_GRADIENT_RATIO = 10
-"""Mean magnitude of a kernel's gradient over that of its weights, from which it explodes: one step at a learning rate
-of 0.1 would put new values in place of all weights."""
-
-DEAD_SHARE = 0.9
-"""Share of a layer's units that are zero on the whole probe, from which the layer is dead: next to nothing passes.
-Healthy ReLU networks have layers with half of their units dead. (SageMaker Debugger asks for 0.5.)"""
-
-SATURATED_SHARE = 0.9
-"""Share of a layer's outputs where the derivative of tanh or sigmoid is below a tenth of its largest value, from which
-the layer is saturated. Healthy networks come to 0.7 while they train. (SageMaker Debugger asks for half of the units,
-with inputs beyond 9.5, where tanh is 1 - 1e-8.)"""
-
-MIN_UPDATE_RATIO = 1e-5
-"""Change of a kernel in an epoch over its L1 norm, below which it does not move. (By Karpathy's rule of thumb one
-step of a healthy network makes 1e-3; SageMaker Debugger asks for 1e-8.)"""
-
-MAX_UPDATE_RATIO = 2.0
-"""Change of a kernel in an epoch over its L1 norm, from which nothing of the old weights is left. (SageMaker Debugger
-asks for 10.)"""
-
-MIN_LOSS_FALL = 0.01
-"""Decrease of the loss over the last half of the epochs, as a share of where it began, below which it is not
-falling."""
-
-MAX_MEAN_INCREASE, MIN_TURNS = 0.025, 1 / 3
-"""Mean increase of the loss per epoch, decreases counted as 0, as a share of the loss at chance level or of where it
-began; and share of the epochs in which the loss changes direction: from both on it oscillates. In healthy networks the
-mean increase stays below 0.015."""
-
-CHANCE_MARGIN = 0.1
-"""Accuracy above chance level, as a share of the distance from there to 1, up to which it counts as chance level."""
-
-FLATTENING_ACTIVATIONS = {"tanh", "sigmoid", "softmax", "softsign", "hard_sigmoid", "hard_tanh"}
-"""Activations whose slope goes to zero on both sides, so that a gradient behind them shrinks, even to exactly zero."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """Something wrong with a training.
-
-    Attributes:
-        rule: a key of `RULES`.
-        severity: "error" where the network does not train, "warning" where it could do better.
-        layers: those concerned, input to output; empty where it is the whole network.
-        epoch: the first epoch with the sign, counted from 0 as in TensorBoard.
-        statistics: dict of name to number, what triggered the rule.
-        seen: what was seen, with its number, a sentence.
-        meaning: what it means, a sentence.
-        remedy: what to do, a sentence.
-        advice: list of `Advice`, best first: what cured this fault in an experiment, and how often.
-    """
-
-    rule: str
-    severity: str
-    layers: list[str]
-    epoch: int
-    statistics: dict[str, float]
-    seen: str
-    meaning: str
-    remedy: str
-    advice: list[Advice]
-
-    @property
-    def message(self) -> str:
-        """What was seen, what it means, what to do; epochs are counted from 1, as Keras prints them."""
-        return f"{self.seen} {self.meaning} {self.remedy}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as dicts and lists for JSON; a statistic that is no finite number becomes None."""
-        statistics = {name: number if math.isfinite(number) else None for name, number in self.statistics.items()}
-        return dataclasses.asdict(self) | {"statistics": statistics, "message": self.message}
+EXPLAINS: dict[str, set[str]] = {
+    "nonfinite_initial_weights": WRONG_LOSS,
+    "nothing_trainable": NOT_LEARNING | {"gradients_zero", "weights_not_moving", "no_gradient"},
+    "softmax_over_one_unit": WRONG_LOSS | {"distance_of_classes", "binary_loss_of_softmax"},
+    "categorical_loss_of_one_unit": WRONG_LOSS | {"labels_no_classes", "no_probabilities", "targets_no_distribution"},
+    "nonfinite_data": BROKEN,
+    "no_sample_weight": WRONG_LOSS,
+    "labels_outside_0_to_1": WRONG_LOSS | {"no_probabilities"},
+    "labels_no_classes": WRONG_LOSS,
+    "targets_no_distribution": WRONG_LOSS,
+    "targets_broadcast": WRONG_LOSS | {"accuracy_of_a_regression", "distance_of_classes"},
+    "constant_inputs": STUCK,
+    "one_class": NOT_LEARNING,
+    "no_probabilities": WRONG_LOSS,
+    "targets_out_of_reach": WRONG_LOSS | {"large_targets"},
+    "units_alike": STUCK,
+    "learning_rate": BROKEN,
+    "labels_in_order": NOT_LEARNING,
+    "large_targets": BROKEN,
+    "large_inputs": BROKEN,
+    "categorical_loss_of_sigmoids": STUCK,
+    "distance_of_classes": NOT_LEARNING
+    | {"accuracy_contradicts_loss", "accuracy_of_a_regression", "vanishing_gradient"},
+    "binary_loss_of_softmax": NOT_LEARNING | {"accuracy_contradicts_loss"},
+    "logits_of_probabilities": NOT_LEARNING | {"vanishing_gradient"},
+    "accuracy_of_a_regression": {"accuracy_contradicts_loss", "accuracy_at_chance"},
+    "no_nonlinearity": NOT_LEARNING,
+    "heavy_dropout": NOT_LEARNING,
+    "no_gradient": {"gradients_zero", "weights_not_moving"},
+    "exploding_gradient": BROKEN,
+    "updates_too_large": BROKEN,
+    "nonfinite": BROKEN,
+    "dead_units": STUCK,
+    "saturated": STUCK,
+    "vanishing_gradient": NOT_LEARNING | {"weights_not_moving", "gradients_zero"},
+    "weights_not_moving": NOT_LEARNING,
+    "few_steps": NOT_LEARNING,
+    "impossible_loss": NOT_LEARNING | {"gradients_zero"},
+    "gradients_zero": NOT_LEARNING,
+    "predictions_alike": NOT_LEARNING,
+    "accuracy_contradicts_loss": {"accuracy_at_chance"},
+    "loss_not_falling": {"accuracy_at_chance", "loss_oscillating"},
+    "loss_oscillating": {"accuracy_at_chance"},
+}
+"""A rule's name to the rules that may speak because of its fault."""
 
 
 def diagnose(evidence: Evidence) -> list[Finding]:
-    """Return what is wrong with a training, errors first; an empty list where nothing is.
+    """Return what is wrong with a training: causes first, then what follows from them, then notes.
 
-    >>> [finding.rule for finding in diagnose(diagnosis.evidence)]
-    ['vanishing_gradient', 'loss_not_falling']
+    >>> [(finding.rule, finding.follows_from) for finding in diagnose(diagnosis.evidence)]
+    [('vanishing_gradient', None), ('loss_not_falling', 'vanishing_gradient')]
     """
-    rules = list(RULES.values()) if len(evidence.epochs) >= PATIENCE else [nonfinite] if evidence.epochs else []
-    found = [finding for rule in rules if (finding := rule(evidence))]
-    causes = [finding.rule for finding in found if finding.rule not in SYMPTOMS and finding.severity == "error"]
-    if causes:
-        remedy = f"Deal with {causes[0]} first: this may follow from it."
-        found = [
-            dataclasses.replace(finding, remedy=remedy, advice=[]) if finding.rule in SYMPTOMS else finding
-            for finding in found
-        ]
-    return sorted(found, key=lambda finding: finding.severity)
+    asked = [*BEFORE_TRAINING]
+    if len(evidence.epochs) >= training_rules.PATIENCE:
+        asked += IN_TRAINING
+    elif evidence.epochs:
+        asked += [training_rules.nonfinite, training_rules.no_gradient]
+    return in_order([finding for rule in asked if (finding := rule(evidence))])
 
 
-def nonfinite(evidence: Evidence) -> Finding | None:
-    """NaN or infinity in the loss, in a gradient or in a weight, up to the last epoch.
+def in_order(found: list[Finding]) -> list[Finding]:
+    """Return findings with what each follows from, causes first.
 
-    The loss does not tell of every NaN in a weight: on some processors TensorFlow computes ReLU of NaN as 0.
-    (SageMaker Debugger's ExplodingTensor asks for loss and gradients.)
-    """
-    loss = evidence.metrics.get("loss", np.zeros(len(evidence.epochs)))
-    loss_is_finite = bool(np.isfinite(loss[-1]))
-    is_broken = ~np.isfinite(loss)
-    number, broken = {"gradients": 0.0, "weights": 0.0}, set()
-    for tensors, record in (("gradients", evidence.gradients), ("weights", evidence.weights)):
-        if record and "nonfinite" in record.history:  # event files of older versions do not count weights
-            counts = np.nan_to_num(record.history["nonfinite"])
-            is_broken = is_broken | (counts > 0).any(axis=1)
-            number[tensors] = float(counts[-1].sum())
-            broken.update(_named(record.layers, counts[-1] > 0))
-    first = _since(is_broken, 1)
-    if first is None:
-        return None
-    layers = [name for name in _layer_order(evidence) if name in broken]
-    in_weights_only = loss_is_finite and not number["gradients"] and number["weights"] > 0
-    if in_weights_only:
-        has = "has" if len(layers) == 1 else "have"
-        seen = f"{span(layers, evidence)} {has} {number['weights']:.0f} NaN or infinite weights"
-    else:
-        seen = "The loss is finite" if loss_is_finite else f"The loss is {loss[-1]:.3g}"
-        seen += f" and {number['gradients']:.0f} elements of the gradients are NaN or infinite"
-        seen += f", as are {number['weights']:.0f} weights" if number["weights"] else ""
-    meaning = "A step with such a gradient makes weights NaN, and NaN weights do not recover."
-    if number["weights"]:
-        meaning = "Every prediction that uses these weights is NaN or wrong."
-    remedy = f"Look for the step that made them: {_change_rate('lower', evidence)}, or clip the gradients."
-    if not in_weights_only:
-        remedy += " See that the data hold no NaN."
-    statistics = {f"nonfinite_{tensors}": count for tensors, count in number.items()} | {"loss": float(loss[-1])}
-    sentences = (seen, meaning, remedy)
-    return _finding(evidence, "nonfinite", "error", layers, first, statistics, sentences, in_weights_only)
-
-
-def vanishing_gradient(evidence: Evidence) -> Finding | None:
-    """A layer's gradient norm is a small part of the largest layer's, while the network does not learn.
-
-    All layers count, not only the first: with weights in [0, 1] the smallest gradient is in the middle. Layers behind a
-    dead one have no gradient at all, which is another fault.
-    """
-    if not evidence.gradients or _is_learning(evidence):
-        return None
-    names, norms = _kernels(evidence.gradients, "l2")
-    flattening = np.array([_activation(evidence, name) in FLATTENING_ACTIVATIONS for name in names])
-    norms = np.where((norms == 0) & ~flattening, np.nan, norms)
-    largest_norm = _by_row(np.nanmax, norms)[:, None]
-    ratios = np.divide(norms, largest_norm, out=np.full_like(norms, np.nan), where=largest_norm > 0)
-    seen_in = _first_stretch(_by_row(np.nanmin, ratios) < MIN_NORM_RATIO)
-    if not seen_in:
-        return None
-    profile = _by_row(np.nanmedian, ratios[seen_in].T)
-    mean = _by_row(np.nanmedian, _kernels(evidence.gradients, "abs_mean")[1][seen_in].T)
-    smallest, largest = np.nanargmin(profile), np.nanargmax(profile)
-    statistics = {
-        "norm_smallest_over_largest": float(profile[smallest]),
-        "mean_smallest": float(mean[smallest]),
-        "mean_largest": float(mean[largest]),
-    }
-    is_zero = profile[smallest] == 0
-    compared = "exactly zero, unlike that" if is_zero else f"{_times(1 / profile[smallest])} smaller than that"
-    seen = (
-        f"The gradient of {names[smallest]} is {compared} of {names[largest]} "
-        f"(mean |gradient| {mean[smallest]:.2g} against {mean[largest]:.2g})"
-    )
-    layers = _named(names, profile < MIN_NORM_RATIO) or [names[smallest]]
-    if evidence.activations:
-        history = evidence.activations.history["saturated_fraction"][seen_in]
-        shares = dict(zip(evidence.activations.layers, _by_row(np.nanmedian, history.T), strict=True))
-        statistics["saturated"] = max((shares[name] for name in layers if shares.get(name, 0) > 0), default=0.0)
-        if statistics["saturated"] > 0.5:
-            seen += f"; up to {statistics['saturated']:.0%} of a layer's outputs are saturated"
-    last_epoch = evidence.epochs[seen_in.stop - 1]
-    statistics["last_epoch"] = last_epoch
-    meaning = "A layer with so small a gradient hardly changes, and the network has not learned."
-    remedy = "Use Glorot initial weights with tanh, or ReLU with He ones; sigmoid makes gradients vanish."
-    rule, index, sentences = "vanishing_gradient", seen_in.start, (seen, meaning, remedy)
-    return _finding(evidence, rule, "error", layers, index, statistics, sentences, last_epoch=last_epoch)
-
-
-def exploding_gradient(evidence: Evidence) -> Finding | None:
-    """A kernel's gradient is many times larger than its weights, in a network that does not learn, or breaks.
-
-    Measured against the weights, because gradients scale with the loss, and so with the unit of what is predicted.
-    """
-    if not evidence.gradients or _has_recovered(evidence):
-        return None
-    names, gradient = _kernels(evidence.gradients, "abs_mean")
-    weight = np.array([_mean_weight(evidence, name) for name in names])
-    ratio = gradient / weight
-    has_exploded = _by_row(np.nanmax, ratio) > MAX_GRADIENT_RATIO
-    if not has_exploded.any():
-        return None
-    first = int(np.argmax(has_exploded))
-    layer = int(np.nanargmax(ratio[first]))
-    statistics = {
-        "gradient_over_weights": float(ratio[first, layer]),
-        "mean_gradient": float(gradient[first, layer]),
-        "mean_weight": float(weight[layer]),
-    }
-    seen = (
-        f"The gradient of {names[layer]} is {_times(ratio[first, layer])} larger than its weights "
-        f"(mean |gradient| {gradient[first, layer]:.2g}, mean |weight| {weight[layer]:.2g})"
-    )
-    meaning = "One step along it replaces the weights instead of correcting them."
-    remedy = "Use smaller initial weights (He with ReLU, Glorot with tanh), or normalize the hidden layers."
-    layers = _named(names, ratio[first] > MAX_GRADIENT_RATIO)
-    return _finding(evidence, "exploding_gradient", "error", layers, first, statistics, (seen, meaning, remedy))
-
-
-def dead_units(evidence: Evidence) -> Finding | None:
-    """A layer of ReLU units is zero on all inputs, so that no gradient passes.
-
-    Seen on the probe of `ActivationMonitor`; without one, by kernels of ReLU layers whose gradient is exactly zero.
-    """
-    if evidence.activations and "dead_fraction" in evidence.activations.history:
-        names, dead = evidence.activations.layers, np.nan_to_num(evidence.activations.history["dead_fraction"])
-        what, threshold = "of its units are zero on every input of the probe", DEAD_SHARE
-    elif evidence.gradients:
-        names, dead = _kernels(evidence.gradients, "zero_fraction")
-        is_relu = np.array([_activation(evidence, name) in ("relu", "relu6") for name in names])
-        dead = np.where(is_relu, np.nan_to_num(dead), 0.0)
-        what, threshold = "of its kernel's gradient is exactly zero", 1.0
-    else:
-        return None
-    sentences = (
-        f"{{layer}} is dead: {{share:.0%}} {what}",
-        "A unit that is zero on every input gets no gradient, so it cannot recover.",
-        "Use wider or fewer layers, or ELU instead of ReLU; see that the biases do not start far below zero.",
-    )
-    return _layers_at_fault(evidence, "dead_units", names, dead, dead >= threshold, sentences)
-
-
-def saturated(evidence: Evidence) -> Finding | None:
-    """Nearly all outputs of a tanh or sigmoid layer are where the function is flat; seen on the probe alone."""
-    if not evidence.activations or "saturated_fraction" not in evidence.activations.history:
-        return None
-    # The last layer is left out: a classifier that is certain saturates it.
-    names, share = evidence.activations.layers[:-1], evidence.activations.history["saturated_fraction"][:, :-1]
-    share = np.nan_to_num(share)
-    sentences = (
-        "{share:.0%} of the outputs of {layer} are saturated",
-        "There the activation is flat, and next to no gradient passes.",
-        "Use smaller initial weights (Glorot), or ReLU with He ones, or layer normalization.",
-    )
-    return _layers_at_fault(evidence, "saturated", names, share, share > SATURATED_SHARE, sentences)
-
-
-def _layers_at_fault(
-    evidence: Evidence,
-    rule: str,
-    names: Sequence[str],
-    share: np.ndarray,
-    is_at_fault: np.ndarray,
-    sentences: tuple[str, str, str],
-) -> Finding | None:
-    """The finding about a share of each layer's units, (epochs, layers); None where no sign lasts."""
-    first = _since(is_at_fault.any(axis=1)) if names else None
-    if first is None:
-        return None
-    worst = int(np.argmax(share[-1]))
-    statistics = {"share": float(share[-1, worst])}
-    seen, meaning, remedy = sentences
-    sentences = (seen.format(layer=names[worst], **statistics), meaning, remedy)
-    severity = "warning" if _is_learning(evidence) else "error"
-    return _finding(evidence, rule, severity, _named(names, is_at_fault[-1]), first, statistics, sentences)
-
-
-def weights_not_moving(evidence: Evidence) -> Finding | None:
-    """No kernel changes by more than a hundred-thousandth of its norm in an epoch, and nothing has been learned."""
-    if not evidence.weights or _is_learning(evidence):
-        return None
-    names, ratio = _kernels(evidence.weights, "update_ratio")
-    weights_are_zero = evidence.weights.history["l1"] == 0  # there the ratio is NaN, as it is where weights are NaN
-    ratio = np.where(weights_are_zero.all(axis=1)[:, None], 0.0, ratio)
-    largest = np.nan_to_num(_by_row(np.nanmax, ratio), nan=np.inf)
-    first = _since(largest < MIN_UPDATE_RATIO)
-    if first is None:
-        return None
-    statistics = {"largest_update_ratio": float(largest[-1])}
-    seen = f"No kernel changes by more than {statistics['largest_update_ratio']:.1g} of its norm in an epoch"
-    meaning = "The network is still what its initial weights made it."
-    remedy = f"{_change_rate('Raise', evidence)} to some 0.01, or use Adam at its default rate, 0.001."
-    if (evidence.facts.get("learning_rate") or 0.0) >= 1e-4:
-        remedy = "See that the layers are trainable and that the loss depends on them."
-    return _finding(evidence, "weights_not_moving", "error", names, first, statistics, (seen, meaning, remedy))
-
-
-def updates_too_large(evidence: Evidence) -> Finding | None:
-    """In some epoch half of the kernels changed by twice their own norm or more, and nothing was learned since."""
-    if not evidence.weights or _has_recovered(evidence):
-        return None
-    names, ratio = _kernels(evidence.weights, "update_ratio")
-    median = _by_row(np.nanmedian, ratio)
-    if not (median > MAX_UPDATE_RATIO).any():
-        return None
-    first = int(np.argmax(median > MAX_UPDATE_RATIO))
-    statistics = {"median_update_ratio": float(median[first])}
-    seen = f"The kernels changed by {_times(median[first])} their own norm in one epoch"
-    meaning = "Nothing is left of the weights as they were before."
-    remedy = f"{_change_rate('Lower', evidence)} by a factor of a hundred, or use Adam at its default rate, 0.001."
-    layers = _named(names, ratio[first] > MAX_UPDATE_RATIO)
-    return _finding(evidence, "updates_too_large", "error", layers, first, statistics, (seen, meaning, remedy))
-
-
-def loss_not_falling(evidence: Evidence) -> Finding | None:
-    """The loss is where it began, or at chance level, and did not fall over the last half of the epochs."""
-    loss = evidence.metrics.get("loss")
-    if loss is None or not _can_be_judged(evidence) or _is_learning(evidence) or not np.isfinite(loss[-1]):
-        return None
-    reference = _reference_loss(evidence)
-    middle, now = (_smoothed(loss, index) for index in (len(loss) // 2, len(loss) - 1))
-    if middle - now > MIN_LOSS_FALL * reference:
-        return None
-    statistics = {"first": float(loss[0]), "now": float(now), "reference": float(reference)}
-    chance_loss = _chance_loss(evidence)
-    chance = f"; chance level is {chance_loss:.3g}" if chance_loss else ""
-    seen = f"The loss does not fall ({loss[0]:.3g} in the first epoch, {now:.3g} in the last{chance})"
-    meaning = "The network has learned nothing so far, and more epochs like these will not change that."
-    remedy = (
-        f"{_change_rate('Change', evidence)} by a factor of 100 up or down, or use Adam at its default rate, 0.001."
-    )
-    return _finding(evidence, "loss_not_falling", "error", [], 0, statistics, (seen, meaning, remedy))
-
-
-def loss_oscillating(evidence: Evidence) -> Finding | None:
-    """The loss goes up and down from epoch to epoch, by a fortieth of the loss at chance level or of where it began."""
-    loss = evidence.metrics.get("loss")
-    if loss is None or not _can_be_judged(evidence):
-        return None
-    window = max(MIN_EPOCHS, len(loss) // 2)
-    changes = np.diff(loss[-window:])
-    if not np.isfinite(changes).all():
-        return None
-    mean_increase = np.maximum(changes, 0).mean()
-    turns = np.mean(np.sign(changes[1:]) != np.sign(changes[:-1]))
-    if mean_increase < MAX_MEAN_INCREASE * _loss_scale(evidence) or turns < MIN_TURNS:
-        return None
-    first = len(loss) - window
-    mean_change = float(np.abs(changes).mean())
-    statistics = {"mean_change": mean_change, "mean_increase": float(mean_increase), "turns": float(turns)}
-    seen = f"The loss goes up and down by {mean_change:.2g} per epoch and turns in {turns:.0%} of the epochs"
-    meaning = "The steps are too large or too noisy to settle in a minimum."
-    remedy = f"{_change_rate('Lower', evidence)} by a factor of ten, or use larger batches."
-    return _finding(evidence, "loss_oscillating", "warning", [], first, statistics, (seen, meaning, remedy))
-
-
-def accuracy_at_chance(evidence: Evidence) -> Finding | None:
-    """The training accuracy is at chance level, or the same in every epoch to the last digit."""
-    accuracy, classes = evidence.accuracy, evidence.facts.get("classes")
-    if accuracy is None or not classes or not _can_be_judged(evidence):
-        return None
-    window = accuracy[-max(5, len(accuracy) // 4) :]
-    if not np.isfinite(window).all():
-        return None
-    chance = 1 / classes
-    is_at_chance = window.mean() <= chance + CHANCE_MARGIN * (1 - chance)
-    is_constant = np.ptp(window) < 1e-6
-    if not is_at_chance and not (is_constant and not _is_learning(evidence)):
-        return None
-    statistics = {"accuracy": float(window.mean()), "chance": chance}
-    seen = f"The training accuracy is {window.mean():.3f} (chance level for {classes} classes: {chance:.3g})"
-    meaning = "The network has not learned to tell the classes apart."
-    remedy = "See that inputs and labels belong together, and that the last layer and the loss fit the labels."
-    if is_constant:
-        meaning = "It is the same in every epoch: the network gives all inputs the same answer."
-    last_kernel: dict[str, Any] = next(reversed(evidence.facts.get("kernels", {}).values()), {})
-    is_softmax_of_one = last_kernel.get("activation") == "softmax" and last_kernel["shape"][-1] == 1
-    if is_softmax_of_one:
-        meaning = f"{meaning[:-1]}, as softmax over a single unit is always 1."
-        remedy = "Use sigmoid for a single output unit, or one output unit for each class."
-    index, sentences = len(accuracy) - len(window), (seen, meaning, remedy)
-    finding = _finding(evidence, "accuracy_at_chance", "error", [], index, statistics, sentences)
-    # What was tried in an experiment was tried against this mistake alone.
-    return finding if is_softmax_of_one else dataclasses.replace(finding, advice=[])
-
-
-RULES: dict[str, Callable[[Evidence], Finding | None]] = {
-    rule.__name__: rule
-    for rule in (
-        nonfinite,
-        exploding_gradient,
-        updates_too_large,
-        dead_units,
-        saturated,
-        vanishing_gradient,
-        weights_not_moving,
-        loss_not_falling,
-        loss_oscillating,
-        accuracy_at_chance,
-    )
-}
-"""Each rule by its name; causes come before what follows from them."""
-
-SYMPTOMS = {"loss_not_falling", "loss_oscillating", "accuracy_at_chance"}
-"""Rules about what any other fault leads to: where a cause is found, it is what to deal with."""
-
-
-def _finding(
-    evidence: Evidence,
-    rule: str,
-    severity: str,
-    layers: list[str],
-    index: int,
-    statistics: dict[str, float],
-    sentences: tuple[str, str, str],
-    names_layers: bool = False,
-    last_epoch: int | None = None,
-) -> Finding:
-    """Make a finding.
+    A finding follows from the first of those before it that explains it and was seen no later. A note that explains an
+    error is its cause, and an error itself; of several such notes the likeliest, unless a warning or an error does.
 
     Args:
-        evidence: what it was found in.
-        rule: a key of `RULES`.
-        severity: "error" or "warning".
-        layers: those concerned.
-        index: of the first epoch with the sign, among the epochs recorded.
-        statistics: what triggered the rule.
-        sentences: what was seen, without its end; what it means; what to do.
-        names_layers: whether the first sentence names all layers concerned.
-        last_epoch: the last epoch with the sign; None for the last one recorded.
+        found: what the rules found, in the order of `RULES`.
     """
-    seen, meaning, remedy = sentences
-    epoch = evidence.epochs[index]
-    if last_epoch is None or last_epoch == evidence.epochs[-1]:
-        seen += f", since epoch {epoch + 1}."
-    else:
-        seen += f", in epochs {epoch + 1} to {last_epoch + 1}."
-    if len(layers) > 1 and not names_layers:
-        seen += f" It concerns {span(layers, evidence)}."
-    advice = advice_for(rule, {_activation(evidence, layer) for layer in layers} or {None})
-    return Finding(rule, severity, layers, epoch, statistics, seen, meaning, remedy, advice)
-
-
-def span(layers: Sequence[str], evidence: Evidence) -> str:
-    """Return the layers as text: `dense_2 to dense_5`, or their names, or how many there are."""
-    order = _layer_order(evidence)
-    indices = [order.index(layer) for layer in layers if layer in order]
-    if len(indices) == len(layers) > 2 and indices == list(range(indices[0], indices[-1] + 1)):
-        return f"{layers[0]} to {layers[-1]}"
-    return ", ".join(layers) if len(layers) <= 4 else f"{len(layers)} layers from {layers[0]} to {layers[-1]}"
-
-
-def _layer_order(evidence: Evidence) -> list[str]:
-    """The names of the layers in model order, as far as a monitor recorded them."""
-    records = (evidence.weights, evidence.gradients, evidence.activations)  # gradients may be of some kernels only
-    return next((list(record.layers) for record in records if record), [])
-
-
-def _since(is_seen: Any, patience: int = PATIENCE) -> int | None:
-    """The index from which a sign has been there without a break until now; None where that is too short a time."""
-    breaks = np.flatnonzero(~np.asarray(is_seen, bool))
-    first = int(breaks[-1]) + 1 if breaks.size else 0
-    return first if len(is_seen) - first >= patience else None
-
-
-def _first_stretch(is_seen: np.ndarray, patience: int = PATIENCE) -> slice | None:
-    """The first stretch of epochs in which a sign is there without a break for long enough; None if there is none."""
-    start = 0
-    for index, is_there in enumerate([*is_seen, False]):
-        if not is_there:
-            if index - start >= patience:
-                return slice(start, index)
-            start = index + 1
-    return None
-
-
-def _smoothed(loss: np.ndarray, index: int) -> float:
-    """The median of an epoch's loss and of the four before it."""
-    return float(np.median(loss[max(0, index - 4) : index + 1]))
-
-
-def _chance_loss(evidence: Evidence) -> float | None:
-    """The cross-entropy of the same answer to every input for k balanced classes, ln k; None where k is not known."""
-    classes = evidence.facts.get("classes")
-    return math.log(classes) if classes and evidence.facts.get("cross_entropy") else None
-
-
-def _reference_loss(evidence: Evidence) -> float:
-    """The loss from which learning is measured: that of the first epoch, or at chance level where that is lower."""
-    first, chance_loss = evidence.metrics["loss"][0], _chance_loss(evidence)
-    candidates = [first] if np.isfinite(first) else []
-    if chance_loss and not evidence.facts.get("penalty"):
-        candidates.append(chance_loss)
-    return min(candidates, default=math.inf)
-
-
-def _loss_scale(evidence: Evidence) -> float:
-    """What changes of the loss are compared to: the loss at chance level, or that of the first epoch."""
-    return _chance_loss(evidence) or max(abs(evidence.metrics["loss"][0]), 1e-12)
-
-
-def _is_learning(evidence: Evidence) -> bool:
-    """Whether the loss has come down from where it began, and from chance level."""
-    loss = evidence.metrics.get("loss")
-    if loss is None:
-        return False
-    now = _smoothed(loss, len(loss) - 1)
-    return bool(np.isfinite(now) and now < MAX_LOSS_SHARE * _reference_loss(evidence))
-
-
-def _has_recovered(evidence: Evidence) -> bool:
-    """Whether the network is learning, and not only because the first epoch was so bad: some gradient still flows."""
-    zero_fraction = evidence.gradients.history["zero_fraction"][-1] if evidence.gradients else np.zeros(1)
-    return _is_learning(evidence) and not (zero_fraction == 1).any()
-
-
-def _can_be_judged(evidence: Evidence) -> bool:
-    planned = evidence.facts.get("planned_epochs") or 0
-    return len(evidence.epochs) >= max(MIN_EPOCHS, MIN_SHARE_OF_EPOCHS * planned)
-
-
-def _kernels(record: MonitorRecord, quantity: str) -> tuple[list[str], np.ndarray]:
-    """Names and a quantity (epochs, layers) of a monitor's kernels, without biases, which may be of rank 2."""
-    chosen = [i for i, name in enumerate(record.layers) if not name.rpartition("/")[2].startswith("bias")]
-    chosen = chosen or list(range(len(record.layers)))
-    return [record.layers[i] for i in chosen], record.history[quantity][:, chosen]
-
-
-def _by_row(function: Callable, array: np.ndarray) -> np.ndarray:
-    """Applies `np.nanmax` or the like to each row; NaN for a row that is NaN throughout, without numpy's warning."""
-    rows = ~np.isnan(array).all(axis=1)
-    found = np.full(len(array), np.nan)
-    found[rows] = function(array[rows], axis=1)
-    return found
-
-
-def _activation(evidence: Evidence, layer: str) -> str | None:
-    return evidence.facts.get("kernels", {}).get(layer, {}).get("activation")
-
-
-def _mean_weight(evidence: Evidence, layer: str) -> float:
-    """The mean magnitude of a kernel's weights before training, 0.01 at least; 0.1 where nothing is known of them."""
-    return max(evidence.facts.get("kernels", {}).get(layer, {}).get("mean_weight", 0.1), 0.01)
-
-
-def _named(names: Sequence[str], is_chosen: Iterable[bool]) -> list[str]:
-    return [name for name, chosen in zip(names, is_chosen, strict=True) if chosen]
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
-
-
-def _change_rate(verb: str, evidence: Evidence) -> str:
-    """`Lower the learning rate from 0.1`, or without the number where it is not known."""
-    rate = evidence.facts.get("learning_rate")
-    return f"{verb} the learning rate" + (f" from {rate:g}" if rate else "")
+    causes: dict[str, str] = {}  # a rule to the one that it follows from
+    for i, finding in enumerate(found):
+        earlier = [
+            other
+            for j, other in enumerate(found)
+            if finding.rule in EXPLAINS.get(other.rule, ())
+            and (other.epoch, j) < (finding.epoch, i)
+            and other.rule not in causes
+        ]
+        of_weight = [other for other in earlier if other.severity != "note"] or earlier
+        if of_weight and finding.severity != "note":
+            causes[finding.rule] = of_weight[0].rule
+        elif finding.severity == "note" and any(other.severity == "error" for other in earlier):
+            causes[finding.rule] = next(other.rule for other in earlier if other.severity == "error")
+    severities = {finding.rule: finding.severity for finding in found}
+    for effect, cause in causes.items():
+        if severities[effect] == "error" and cause in severities:
+            severities[cause] = "error"
+    found = [
+        dataclasses.replace(
+            finding,
+            severity=severities[finding.rule],
+            follows_from=causes.get(finding.rule),
+            advice=[] if finding.rule in causes else finding.advice,
+        )
+        for finding in found
+    ]
+    rank = {"error": 0, "warning": 1, "note": 3}
+    return sorted(found, key=lambda finding: 2 if finding.follows_from else rank[finding.severity])

@@ -8,37 +8,46 @@ import numpy as np
 
 from ..evidence import Evidence, MonitorRecord
 from .cures import Advice
-from .rules import Finding
+from .finding import Finding
 
 LINE_WIDTH = 100
 """Characters of a printed line, at most."""
 
 
-def plain(findings: Sequence[Finding], epochs: int) -> str:
-    """Return the findings as lines of text.
+def after(epochs: int) -> str:
+    """Return how many epochs a diagnosis is about: `after 100 epochs`."""
+    return f"after {epochs} epoch{'s' * (epochs != 1)}"
+
+
+def plain(findings: Sequence[Finding], when: str) -> str:
+    """Return the findings as lines of text: each cause, what follows from it, and what cured it in an experiment.
 
     Args:
         findings: what was found.
-        epochs: number of epochs recorded.
+        when: how much of the training they are about.
 
-    >>> print(plain(diagnosis.findings, 100))
+    >>> print(plain(diagnosis.findings, "after 100 epochs"))
     Diagnosis after 100 epochs: 1 error.
     error    vanishing_gradient: The gradient of dense_3 is 62 times smaller than that of dense_6 ...
     """
-    lines = [f"{_heading(findings, epochs)}."]
-    for finding in findings:
+    lines = [f"{_heading(findings, when)}."]
+    for finding, effects in _causes(findings):
         lines += _wrapped(f"{finding.severity:8} {finding.rule}: {finding.message}")
+        if effects:
+            lines += _wrapped(f"{'':8} {_consequences(effects)}")
         if finding.advice:
             remedies = "; ".join(f"{advice.remedy} ({advice.learned} of {advice.seeds})" for advice in finding.advice)
             lines += _wrapped(f"{'':8} {_experiment(finding.advice[0])} {remedies}.")
     return "\n".join(lines)
 
 
-def markdown(findings: Sequence[Finding], epochs: int) -> str:
-    """Return the findings as Markdown, a heading and a paragraph each."""
-    blocks = [f"## {_heading(findings, epochs)}"]
-    for finding in findings:
+def markdown(findings: Sequence[Finding], when: str) -> str:
+    """Return the findings as Markdown, a heading and a paragraph for each cause."""
+    blocks = [f"## {_heading(findings, when)}"]
+    for finding, effects in _causes(findings):
         blocks += [f"### {finding.severity}: {finding.rule.replace('_', ' ')}", finding.message]
+        if effects:
+            blocks.append(_consequences(effects))
         if finding.advice:
             blocks.append(_experiment(finding.advice[0]))
             remedies = [f"- {advice.remedy}: {advice.learned} of {advice.seeds}" for advice in finding.advice]
@@ -46,11 +55,32 @@ def markdown(findings: Sequence[Finding], epochs: int) -> str:
     return "\n\n".join(blocks)
 
 
+def _causes(findings: Sequence[Finding]) -> Iterator[tuple[Finding, list[Finding]]]:
+    """Yield each finding that follows from no other, and those that follow from it, however far."""
+    cause_of = {finding.rule: finding.follows_from for finding in findings}
+
+    def root(rule: str) -> str:
+        cause = cause_of.get(rule)
+        return root(cause) if cause in cause_of else rule
+
+    for finding in findings:
+        if not finding.follows_from:
+            yield finding, [other for other in findings if other is not finding and root(other.rule) == finding.rule]
+
+
+def _consequences(effects: Sequence[Finding]) -> str:
+    """`Follows from it: loss_not_falling (since epoch 1), accuracy_at_chance (since epoch 6).`"""
+    listed = (f"{one.rule} (since epoch {one.epoch + 1})" if one.epoch >= 0 else one.rule for one in effects)
+    return f"From it follow{'s' * (len(effects) == 1)}: {', '.join(listed)}."
+
+
 def changes(
     before: Evidence, after: Evidence, findings_before: Sequence[Finding], findings_after: Sequence[Finding]
 ) -> str:
     """Return what changed from one run to another, as lines of text."""
-    rules_before, rules_after = ([finding.rule for finding in found] for found in (findings_before, findings_after))
+    rules_before, rules_after = (
+        [finding.rule for finding in found if finding.severity != "note"] for found in (findings_before, findings_after)
+    )
     groups = {
         "gone:": [rule for rule in rules_before if rule not in rules_after],
         "new:": [rule for rule in rules_after if rule not in rules_before],
@@ -100,12 +130,13 @@ def _smallest_norm_over_largest(gradients: MonitorRecord) -> float:
     return min(medians) / max(medians) if medians and max(medians) > 0 else np.nan
 
 
-def _heading(findings: Sequence[Finding], epochs: int) -> str:
-    after = f"Diagnosis after {epochs} epoch{'s' * (epochs != 1)}"
-    if not findings:
-        return f"{after}: nothing found wrong"
-    number = {severity: sum(f.severity == severity for f in findings) for severity in ("error", "warning")}
-    return f"{after}: " + ", ".join(f"{n} {severity}{'s' * (n > 1)}" for severity, n in number.items() if n)
+def _heading(findings: Sequence[Finding], when: str) -> str:
+    causes = [finding for finding, _ in _causes(findings)]
+    counts = {kind: sum(finding.severity == kind for finding in causes) for kind in ("error", "warning", "note")}
+    found = [f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items() if count]
+    if not counts["error"] and not counts["warning"]:
+        found = ["nothing found wrong", *found]
+    return f"Diagnosis {when}: {', '.join(found)}"
 
 
 def _experiment(advice: Advice) -> str:

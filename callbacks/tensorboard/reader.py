@@ -16,7 +16,7 @@ from tensorboard.util import tensor_util
 from ..evidence import Evidence, MonitorRecord
 from .writer import FACTS, SCALAR
 
-TAG = re.compile(r"(gradient|weight|activation)_(\w+)/(.+)")
+TAG = re.compile(r"(gradient|weight|activation|prediction)_(\w+)/(.+)")
 METRIC = re.compile(r"diagnosis/(.+)")
 KERAS_FOLDERS = {"train": "", "validation": "val_"}
 """Folders in which Keras's TensorBoard callback keeps a run's metrics, and what `model.fit` puts before their names."""

@@ -179,7 +179,7 @@ FAULTS = [
         | changes("relu_he", "adam"),
     ),
     Fault(
-        "accuracy_at_chance",
+        "softmax_over_one_unit",
         "ReLU, 2 x 10, softmax over one output unit",
         SHALLOW_RELU | {"output_activation": "softmax"},
         {"sigmoid for a single output unit": {"output_activation": "sigmoid"}}

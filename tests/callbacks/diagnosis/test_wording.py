@@ -1,8 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from callbacks.diagnosis.cures import Advice
-from callbacks.diagnosis.rules import Finding
+from callbacks.diagnosis.finding import Finding
 from callbacks.diagnosis.wording import LINE_WIDTH, changes, markdown, plain
 from callbacks.evidence import Evidence, MonitorRecord
 
@@ -21,16 +23,18 @@ def finding(rule="vanishing_gradient", severity="error", advice=()):
         (["error"], "Diagnosis after 1 epoch: 1 error."),
         (["error", "error", "warning"], "Diagnosis after 1 epoch: 2 errors, 1 warning."),
         (["warning"] * 2, "Diagnosis after 1 epoch: 2 warnings."),
+        (["note"], "Diagnosis after 1 epoch: nothing found wrong, 1 note."),
+        (["warning", "note", "note"], "Diagnosis after 1 epoch: 1 warning, 2 notes."),
     ],
 )
 def test_heading(severities, heading):
-    findings = [finding(severity=severity) for severity in severities]
-    assert plain(findings, 1).splitlines()[0] == heading
-    assert markdown(findings, 1).splitlines()[0] == f"## {heading[:-1]}"
+    findings = [finding(f"rule_{i}", severity) for i, severity in enumerate(severities)]
+    assert plain(findings, "after 1 epoch").splitlines()[0] == heading
+    assert markdown(findings, "after 1 epoch").splitlines()[0] == f"## {heading[:-1]}"
 
 
 def test_plain_text_is_wrapped_and_whole():
-    text = plain([finding(advice=[ADVICE])], 100)
+    text = plain([finding(advice=[ADVICE])], "after 100 epochs")
     lines = text.splitlines()
     assert max(map(len, lines)) <= LINE_WIDTH
     assert lines[1].startswith("error    vanishing_gradient: The gradient of dense_3 is 62 times smaller")
@@ -41,11 +45,21 @@ def test_plain_text_is_wrapped_and_whole():
 
 
 def test_markdown_has_a_heading_for_each_finding_and_a_list_of_remedies():
-    blocks = markdown([finding(advice=[ADVICE]), finding("loss_not_falling")], 100).split("\n\n")
+    blocks = markdown([finding(advice=[ADVICE]), finding("dead_units")], "after 100 epochs").split("\n\n")
     assert blocks[1] == "### error: vanishing gradient"
     assert blocks[2].endswith("It means this. Do that.")
     assert blocks[4] == "- Glorot uniform weights: 30 of 30"
-    assert blocks[5] == "### error: loss not falling"
+    assert blocks[5] == "### error: dead units"
+
+
+def test_what_follows_from_a_cause_is_one_line_below_it():
+    effect = dataclasses.replace(finding("loss_not_falling"), follows_from="vanishing_gradient")
+    further = dataclasses.replace(finding("accuracy_at_chance"), follows_from="loss_not_falling", epoch=5)
+    text = plain([finding(), effect, further], "after 100 epochs")
+    assert text.startswith("Diagnosis after 100 epochs: 1 error.\n")
+    assert text.endswith("From it follow: loss_not_falling (since epoch 1), accuracy_at_chance (since epoch 6).")
+    assert text.count("Do that.") == 1
+    assert plain([finding(), effect], "").endswith("From it follows: loss_not_falling (since epoch 1).")
 
 
 def run(learning_rate=0.1, activations=("tanh", "tanh", "tanh"), loss=0.7, norms=(1.0, 0.01, 2.0)):

@@ -1,0 +1,178 @@
+"""The statistics of one array of a batch (inputs, targets or predictions) and how those of two batches are joined.
+
+Pure functions on `keras.ops`, of tensors as of NumPy arrays, for every backend of Keras.
+"""
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+MAX_FEATURES = 64
+"""Features, positions on the last axis, up to which each has statistics of its own; of more, all are one."""
+
+MAX_LABEL = 255
+"""Labels that are whole numbers from 0 to this one are counted each."""
+
+LABELLED_SAMPLES = 4096
+"""Labels of a batch that are counted, at most."""
+
+
+class ArrayStatistics(NamedTuple):
+    """Statistics of one array over one batch or several; F features. Tensors or arrays, float32."""
+
+    finite: Any
+    """(F,), number of finite elements."""
+    mean: Any
+    """(F,), mean of the finite elements."""
+    squares: Any
+    """(F,), sum of the squared distances of the finite elements from their mean."""
+    lowest: Any
+    """(F,), smallest finite element, infinity where there is none."""
+    highest: Any
+    """(F,), largest finite element, minus infinity where there is none."""
+    nonfinite: Any
+    """(F,), number of elements that are NaN or infinite."""
+    fractional: Any
+    """(F,), number of finite elements that are no whole numbers."""
+    labels: Any
+    """(MAX_LABEL + 3,), of an array with one feature: how many elements are 0, 1, ... `MAX_LABEL`, then how many are
+    whole numbers beyond, how many -1, zero for other arrays."""
+    samples: Any
+    """(), samples."""
+    batches: Any
+    """(), batches."""
+    uniform_batches: Any
+    """(), batches of two samples or more, all of which are alike."""
+    spread: Any
+    """(), the largest difference between two samples of one batch, over features and batches."""
+    lowest_sum: Any
+    """(), smallest sum over the features of a sample or position."""
+    highest_sum: Any
+    """(), largest sum over the features of a sample or position."""
+    bad_batch: Any
+    """(), number of the first batch, counted from 0, with an element that is not finite; -1 where there is none."""
+    bad_row: Any
+    """(), the first such sample in it, counted from 0."""
+    bad_feature: Any
+    """(), its first such feature, counted from 0."""
+
+
+def features_of(shape: tuple[int | None, ...]) -> int:
+    """Return how many features of an array of this shape have statistics of their own."""
+    last = shape[-1] if len(shape) > 1 else 1
+    return last if last is not None and 1 <= last <= MAX_FEATURES else 1
+
+
+def no_statistics(features: int) -> ArrayStatistics:
+    """Return the statistics of no batch at all, to which those of batches can be joined."""
+    zero = ops.zeros(())
+    return ArrayStatistics(
+        finite=ops.zeros((features,)),
+        mean=ops.zeros((features,)),
+        squares=ops.zeros((features,)),
+        lowest=ops.full((features,), float("inf")),
+        highest=ops.full((features,), float("-inf")),
+        nonfinite=ops.zeros((features,)),
+        fractional=ops.zeros((features,)),
+        labels=ops.zeros((MAX_LABEL + 3,)),
+        samples=zero,
+        batches=zero,
+        uniform_batches=zero,
+        spread=zero,
+        lowest_sum=ops.full((), float("inf")),
+        highest_sum=ops.full((), float("-inf")),
+        bad_batch=-ops.ones(()),
+        bad_row=-ops.ones(()),
+        bad_feature=-ops.ones(()),
+    )
+
+
+def array_statistics(array: Any, number: Any = 0.0) -> ArrayStatistics:
+    """Return the statistics of one batch.
+
+    Args:
+        array: of shape (samples, ...), of numbers or truth values.
+        number: of the batch, float32, counted from 0.
+    """
+    shape = tuple(array.shape)
+    features = features_of(shape)
+    values = ops.cast(array, "float32")
+    samples = ops.shape(values)[0]
+    rows = ops.reshape(values, (-1, features))  # (positions, F)
+    is_finite = ops.isfinite(rows)
+    numbers = ops.where(is_finite, rows, 0.0)
+    finite = ops.sum(ops.cast(is_finite, "float32"), axis=0)
+    mean = ops.sum(numbers, axis=0) / ops.maximum(finite, 1.0)
+    distances = ops.where(is_finite, rows - mean, 0.0)
+    lowest = ops.min(ops.where(is_finite, rows, float("inf")), axis=0)
+    highest = ops.max(ops.where(is_finite, rows, float("-inf")), axis=0)
+    by_sample = ops.reshape(ops.where(ops.isfinite(values), values, 0.0), (samples, -1))
+    differences = ops.max(by_sample, axis=0) - ops.min(by_sample, axis=0)
+    spread = ops.max(differences)
+    is_uniform = ops.logical_and(spread == 0, samples > 1)
+    sums = ops.sum(numbers, axis=1)
+    is_bad = ops.logical_not(ops.isfinite(values))
+    bad_rows = ops.any(ops.reshape(is_bad, (samples, -1)), axis=1)
+    bad_row = ops.argmax(ops.cast(bad_rows, "int32"))
+    in_bad_row = ops.reshape(ops.cast(is_bad, "int32"), (samples, -1))[bad_row]
+    bad_feature = ops.argmax(in_bad_row)
+    has_bad = ops.any(bad_rows)
+    return ArrayStatistics(
+        finite,
+        mean,
+        ops.sum(distances * distances, axis=0),
+        lowest,
+        highest,
+        nonfinite=ops.sum(ops.cast(ops.logical_not(is_finite), "float32"), axis=0),
+        fractional=ops.sum(ops.cast(numbers != ops.round(numbers), "float32"), axis=0),
+        labels=_label_counts(rows[:LABELLED_SAMPLES, 0]) if features == 1 else ops.zeros((MAX_LABEL + 3,)),
+        samples=ops.cast(samples, "float32"),
+        batches=ops.ones(()),
+        uniform_batches=ops.cast(is_uniform, "float32"),
+        spread=spread,
+        lowest_sum=ops.min(sums),
+        highest_sum=ops.max(sums),
+        bad_batch=ops.where(has_bad, number, -1.0),
+        bad_row=ops.where(has_bad, ops.cast(bad_row, "float32"), -1.0),
+        bad_feature=ops.where(has_bad, ops.cast(bad_feature, "float32"), -1.0),
+    )
+
+
+def _label_counts(values: Any) -> Any:
+    """How many values are each of the whole numbers from 0 to `MAX_LABEL`, how many are beyond, how many -1."""
+    is_whole = ops.logical_and(values == ops.round(values), ops.isfinite(values))
+    places = ops.where(values > MAX_LABEL, MAX_LABEL + 1.0, values)
+    places = ops.where(values == -1, MAX_LABEL + 2.0, places)
+    is_counted = ops.logical_and(is_whole, places >= 0)
+    hits = ops.one_hot(ops.cast(ops.where(is_counted, places, 0.0), "int32"), MAX_LABEL + 3)
+    return ops.sum(ops.cast(hits, "float32") * ops.cast(is_counted, "float32")[:, None], axis=0)
+
+
+def joined(one: ArrayStatistics, other: ArrayStatistics) -> ArrayStatistics:
+    """Return the statistics of the batches of both, of which those of `one` came first.
+
+    Means and squares are joined as in Chan, Golub and LeVeque (1979, Stanford STAN-CS-79-773, equation 2.1).
+    """
+    finite = one.finite + other.finite
+    share = other.finite / ops.maximum(finite, 1.0)
+    step = other.mean - one.mean
+    is_first_bad = ops.logical_and(one.bad_batch < 0, other.bad_batch >= 0)
+    return ArrayStatistics(
+        finite,
+        one.mean + step * share,
+        one.squares + other.squares + step * step * share * one.finite,
+        ops.minimum(one.lowest, other.lowest),
+        ops.maximum(one.highest, other.highest),
+        one.nonfinite + other.nonfinite,
+        one.fractional + other.fractional,
+        one.labels + other.labels,
+        one.samples + other.samples,
+        one.batches + other.batches,
+        one.uniform_batches + other.uniform_batches,
+        ops.maximum(one.spread, other.spread),
+        ops.minimum(one.lowest_sum, other.lowest_sum),
+        ops.maximum(one.highest_sum, other.highest_sum),
+        ops.where(is_first_bad, other.bad_batch, one.bad_batch),
+        ops.where(is_first_bad, other.bad_row, one.bad_row),
+        ops.where(is_first_bad, other.bad_feature, one.bad_feature),
+    )

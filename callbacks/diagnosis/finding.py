@@ -1,0 +1,191 @@
+"""What a rule has found, and the words that the rules share."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..evidence import Evidence
+from .cures import Advice, advice_for
+
+DEFAULT_RATES = {"SGD": 0.01}
+"""Learning rate that Keras gives an optimizer; 0.001 for those not named."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Something wrong with a training, or worth knowing about it.
+
+    Attributes:
+        rule: a key of `RULES`.
+        severity: "error" where the network does not train, "warning" where it could do better, "note" for what is
+            a fault in some programs and intended in others.
+        layers: those concerned, input to output; empty where it is the whole network.
+        epoch: the first epoch with the sign, counted from 0 as in TensorBoard; -1 for what was there before training.
+        statistics: dict of name to number, what triggered the rule.
+        seen: what was seen, with its number, a sentence.
+        meaning: what it means, a sentence.
+        remedy: what to do, a sentence.
+        advice: list of `Advice`, best first: what cured this fault in an experiment, and how often.
+        follows_from: the rule whose finding is the cause of this one; None for a cause.
+    """
+
+    rule: str
+    severity: str
+    layers: list[str]
+    epoch: int
+    statistics: dict[str, float]
+    seen: str
+    meaning: str
+    remedy: str
+    advice: list[Advice] = dataclasses.field(default_factory=list)
+    follows_from: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.severity} {self.rule}: {self.message}"
+
+    @property
+    def message(self) -> str:
+        """What was seen, what it means, what to do; epochs are counted from 1, as Keras prints them."""
+        return f"{self.seen} {self.meaning} {self.remedy}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as dicts and lists for JSON; a statistic that is no finite number becomes None."""
+        statistics = {name: number if math.isfinite(number) else None for name, number in self.statistics.items()}
+        return dataclasses.asdict(self) | {"statistics": statistics, "message": self.message}
+
+
+def before_training(
+    rule: str, severity: str, sentences: tuple[str, str, str], layers: Sequence[str] = (), **statistics: float
+) -> Finding:
+    """Return a finding about what was so from the start.
+
+    Args:
+        rule: a key of `RULES`.
+        severity: "error", "warning" or "note".
+        sentences: what was seen; what it means; what to do.
+        layers: those concerned.
+        statistics: what triggered the rule.
+    """
+    return Finding(
+        rule, severity, [*layers], -1, {name: float(number) for name, number in statistics.items()}, *sentences
+    )
+
+
+def in_training(
+    evidence: Evidence,
+    rule: str,
+    severity: str,
+    layers: list[str],
+    index: int,
+    statistics: dict[str, float],
+    sentences: tuple[str, str, str],
+    names_layers: bool = False,
+    last_epoch: int | None = None,
+    is_as_tried: bool = True,
+) -> Finding:
+    """Return a finding about the epochs of a training.
+
+    Args:
+        evidence: what it was found in.
+        rule: a key of `RULES`.
+        severity: "error" or "warning".
+        layers: those concerned.
+        index: of the first epoch with the sign, among the epochs recorded.
+        statistics: what triggered the rule.
+        sentences: what was seen, without its end; what it means; what to do.
+        names_layers: whether the first sentence names all layers concerned.
+        last_epoch: the last epoch with the sign; None for the last one recorded.
+        is_as_tried: whether the fault is the one whose remedies were counted in an experiment.
+    """
+    seen, meaning, remedy = sentences
+    epoch = evidence.epochs[index]
+    if last_epoch is None or last_epoch == evidence.epochs[-1]:
+        seen += f", since epoch {epoch + 1}."
+    else:
+        seen += f", in epochs {epoch + 1} to {last_epoch + 1}."
+    if len(layers) > 1 and not names_layers:
+        seen += f" It concerns {span(layers, evidence)}."
+    advice = advice_for(rule, {activation_of(evidence, layer) for layer in layers} or {None}) if is_as_tried else []
+    return Finding(rule, severity, layers, epoch, statistics, seen, meaning, remedy, advice)
+
+
+def span(layers: Sequence[str], evidence: Evidence) -> str:
+    """Return the layers as text: `dense_2 to dense_5`, or their names, or how many there are."""
+    order = layer_order(evidence)
+    indices = [order.index(layer) for layer in layers if layer in order]
+    if len(indices) == len(layers) > 2 and indices == list(range(indices[0], indices[-1] + 1)):
+        return f"{layers[0]} to {layers[-1]}"
+    return ", ".join(layers) if len(layers) <= 4 else f"{len(layers)} layers from {layers[0]} to {layers[-1]}"
+
+
+def layer_order(evidence: Evidence) -> list[str]:
+    """The names of the layers in model order, as far as a monitor recorded them."""
+    records = (evidence.weights, evidence.gradients, evidence.activations)  # gradients may be of some kernels only
+    return next((list(record.layers) for record in records if record), [*evidence.facts.get("kernels", {})])
+
+
+def activation_of(evidence: Evidence, kernel: str) -> str | None:
+    """Return the name of the activation of a kernel's layer, where it is known."""
+    return evidence.facts.get("kernels", {}).get(kernel, {}).get("activation")
+
+
+def chosen_names(names: Sequence[str], is_chosen: Iterable[bool]) -> list[str]:
+    """Return the names for which `is_chosen` is true."""
+    return [name for name, chosen in zip(names, is_chosen, strict=True) if chosen]
+
+
+def times(ratio: float) -> str:
+    """Return a ratio as text.
+
+    >>> times(1234.5)
+    '1,234 times'
+    """
+    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
+
+
+def number(value: float) -> str:
+    """Return a number as text, with three digits.
+
+    >>> number(123456.0), number(0.000012345)
+    ('123,000', '1.23e-05')
+    """
+    if math.isfinite(value) and value == round(value) and abs(value) < 1e6:
+        return f"{value:,.0f}"
+    return f"{float(f'{value:.3g}'):,.0f}" if 1e3 <= abs(value) < 1e7 else f"{value:.3g}"
+
+
+def count(many: int, thing: str) -> str:
+    """Return a number of things.
+
+    >>> count(1, "weight"), count(2000, "weight")
+    ('1 weight', '2,000 weights')
+    """
+    return f"{many:,} {thing}{'s' * (many != 1)}"
+
+
+def default_rate(evidence: Evidence) -> float:
+    """Return the learning rate that Keras gives the optimizer unless it is told another."""
+    return DEFAULT_RATES.get(evidence.facts.get("optimizer", ""), 0.001)
+
+
+def smaller_rate(evidence: Evidence, factor: float = 10) -> str:
+    """`Divide the learning rate of 10 by 1,000: the default of SGD is 0.01.`
+
+    Args:
+        evidence: of the training.
+        factor: to divide by, where the rate is not above the optimizer's default by more.
+    """
+    rate, default = evidence.facts.get("learning_rate"), default_rate(evidence)
+    if not rate:
+        return "Lower the learning rate"
+    if rate > factor * default:
+        name = evidence.facts.get("optimizer", "the optimizer")
+        return f"Divide the learning rate of {rate:g} by {rate / default:,.0f}: the default of {name} is {default:g}"
+    return f"Divide the learning rate of {rate:g} by {factor:g}"
+
+
+def change_rate(verb: str, evidence: Evidence) -> str:
+    """`Raise the learning rate from 0.1`, or without the number where it is not known."""
+    rate = evidence.facts.get("learning_rate")
+    return f"{verb} the learning rate" + (f" from {rate:g}" if rate else "")

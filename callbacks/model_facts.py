@@ -1,0 +1,192 @@
+"""What is known of a compiled model before it is trained: the `facts` of `Evidence`."""
+
+import functools
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from .keras_internals import (
+    activation_name,
+    initializer_name,
+    innermost_layers,
+    kernels,
+    layer_of_each_variable,
+    nonlinearity,
+    operations,
+    output_layers,
+)
+
+LINEAR_LAYERS = {
+    *("Activation", "ActivityRegularization", "Add", "Average", "AveragePooling1D", "AveragePooling2D", "Concatenate"),
+    *(
+        "Conv1D",
+        "Conv2D",
+        "Conv3D",
+        "Conv1DTranspose",
+        "Conv2DTranspose",
+        "Conv3DTranspose",
+        "Dense",
+        "DepthwiseConv2D",
+    ),
+    *("Dropout", "EinsumDense", "Flatten", "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D"),
+    *("GlobalAveragePooling2D", "Identity", "InputLayer", "Normalization", "Permute", "RepeatVector", "Rescaling"),
+    *("Reshape", "SeparableConv1D", "SeparableConv2D", "SpatialDropout1D", "SpatialDropout2D", "Subtract"),
+    *("UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D", "BatchNormalization"),
+}
+"""Layers that are linear functions of their inputs, or nearly so, where their activation is."""
+
+PASSING_LAYERS = {"InputLayer", "Flatten", "Reshape", "Permute", "Dropout", "SpatialDropout1D", "SpatialDropout2D"}
+"""Layers that leave the scale of their inputs as it is."""
+
+SHORT_NAMES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+    "logcosh": "log_cosh",
+}
+
+
+def model_facts(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer | None, params: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what the rules want to know of a model before it is trained: the `facts` of `Evidence`.
+
+    What cannot be told of a model is left out, whatever the reason, and named in `untold`: the rules do without it,
+    and training goes on.
+
+    Args:
+        model: a compiled model.
+        optimizer: the optimizer that trains it; where there are several, the one whose gradients are recorded.
+        params: what Keras tells callbacks of a `fit`: `epochs` and `steps`, where they are known.
+    """
+    params = params or {}
+    found: dict[str, Any] = {"planned_epochs": params.get("epochs"), "steps": params.get("steps")}
+    found |= {"penalty": math.nan, "untold": []}
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "the optimizer": lambda: _optimizer_facts(optimizer),
+        "the regularizers' part of the loss": lambda: {"penalty": float(sum(map(float, model.losses)))},
+        "the kernels": lambda: {"kernels": _kernel_facts(model)},
+        "the layers": lambda: _layer_facts(model),
+        "the outputs": lambda: {"outputs": _output_facts(model)},
+        "the metrics": lambda: {"metrics": [*_metric_names(model)]},
+    }
+    for part, describe in parts.items():
+        try:
+            found |= describe()
+        except Exception as error:  # a model may be of any class; see the docstring
+            found["untold"].append(f"{part} ({type(error).__name__}: {error})")
+    return found
+
+
+def _optimizer_facts(optimizer: Any) -> dict[str, Any]:
+    if optimizer is None:
+        return {}
+    found: dict[str, Any] = {"optimizer": type(optimizer).__name__}
+    schedule = getattr(optimizer, "_learning_rate", None)
+    found["scheduled"] = isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule)
+    return found | {"learning_rate": float(f"{keras.ops.convert_to_numpy(optimizer.learning_rate):.6g}")}
+
+
+def _kernel_facts(model: keras.Model) -> dict[str, dict[str, Any]]:
+    layer_of = layer_of_each_variable(model)
+    found: dict[str, dict[str, Any]] = {}
+    values: dict[str, np.ndarray] = {}
+    for name, kernel in kernels(model).items():
+        layer = layer_of.get(id(kernel))
+        value = values[name] = keras.ops.convert_to_numpy(kernel)
+        magnitude = np.abs(value, dtype="float32")
+        columns = value.reshape(-1, value.shape[-1])
+        twins = (other for other in found if found[other]["shape"] == [*value.shape] and np.ptp(value) > 0)
+        found[name] = {
+            "shape": [*value.shape],
+            "activation": None if layer is None else activation_name(layer),
+            "initializer": None if layer is None else initializer_name(layer, kernel),
+            "mean_weight": float(magnitude.mean()),
+            "largest_weight": float(magnitude.max()),
+            "nonfinite": int((~np.isfinite(value)).sum()),
+            "units_alike": bool(value.shape[-1] > 1 and (columns == columns[:, :1]).all()),
+            "same_as": next((other for other in twins if np.array_equal(values[other], value)), None),
+        }
+    return found
+
+
+def _layer_facts(model: keras.Model) -> dict[str, Any]:
+    """Whether anything in the model is nonlinear but its outputs, and whether inputs are scaled before a kernel."""
+    layers = [*innermost_layers(model)]
+    last = {id(layer) for layer in output_layers(model)}
+    known = operations(model)  # of other than functional models only the layers are known
+    others = [one for one in known or [] if not isinstance(one, keras.layers.Layer)]
+    is_nonlinear = bool(others) or any(
+        type(layer).__name__ not in LINEAR_LAYERS or (nonlinearity(layer) and id(layer) not in last) for layer in layers
+    )
+    first = next((layer for layer in layers if type(layer).__name__ not in PASSING_LAYERS), None)
+    takes_numbers = type(first).__name__ in ("Dense", "Conv1D", "Conv2D", "Conv3D", "LSTM", "GRU", "SimpleRNN")
+    dropouts = [layer.rate for layer in layers if isinstance(layer, keras.layers.Dropout)]
+    return {
+        "nonlinear": is_nonlinear if known is not None else None,
+        "scales_inputs": not takes_numbers,
+        "largest_dropout": max(dropouts, default=0.0),
+        "variables": len(model.variables),
+        "trainable_variables": len(model.trainable_variables),
+    }
+
+
+def _output_facts(model: keras.Model) -> list[dict[str, Any]]:
+    """Of each output its number of `units`, its `activation`, its `loss`, and whether that is told `from_logits`."""
+    layers = output_layers(model)
+    names = list(getattr(model, "output_names", None) or range(len(layers)))
+    shapes = [tuple(output.shape) for output in getattr(model, "outputs", None) or []]
+    losses = [*_losses(model.loss, names)]
+    found = []
+    for i, layer in enumerate(layers):
+        units = shapes[i][-1] if i < len(shapes) and len(shapes[i]) > 1 else getattr(layer, "units", None)
+        activation = nonlinearity(layer) or activation_name(layer)
+        loss = losses[i] if i < len(losses) else None
+        found.append(
+            {"units": units, "activation": activation, "loss": loss_name(loss), "from_logits": _is_from_logits(loss)}
+        )
+    return found
+
+
+def _losses(given: Any, names: list[Any]) -> Iterator[Any]:
+    """The loss of each output."""
+    if isinstance(given, dict):
+        yield from (given.get(name) for name in names)
+    elif isinstance(given, list | tuple):
+        yield from given
+    else:
+        yield from (given for _ in names)
+
+
+def loss_name(loss: Any) -> str | None:
+    """Return the name of a loss as Keras spells its function: `mean_squared_error` of `"mse"`; None for none.
+
+    >>> loss_name(keras.losses.BinaryCrossentropy())
+    'binary_crossentropy'
+    """
+    if loss is None:
+        return None
+    if isinstance(loss, functools.partial):
+        loss = loss.func
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return SHORT_NAMES.get(name, name)
+
+
+def _is_from_logits(loss: Any) -> bool:
+    kwargs = loss.keywords if isinstance(loss, functools.partial) else getattr(loss, "_fn_kwargs", {})
+    return bool(getattr(loss, "from_logits", kwargs.get("from_logits", False)))
+
+
+def _metric_names(model: keras.Model) -> Iterator[str]:
+    """The names of the metrics that `compile` was given."""
+    given = getattr(model, "_compile_metrics", None)
+    for metric in keras.tree.flatten(getattr(given, "_user_metrics", None) or []):
+        yield metric if isinstance(metric, str) else getattr(metric, "name", type(metric).__name__)
