@@ -35,7 +35,7 @@ docs: $(VENV)/installed
 
 # Executes the notebooks in place, as they are committed.
 notebooks: $(VENV)/installed
-	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 benchmark: $(VENV)/installed
 	$(BIN)/python -m benchmarks.epoch

@@ -1,6 +1,7 @@
 """Importing this module loads TensorFlow without its start-up notices, or ends the process on another backend."""
 
 import sys
+import warnings
 
 from tutorials.backend import wrong_backend
 
@@ -11,3 +12,6 @@ if _sentence := wrong_backend():
     sys.exit(2)
 
 import_tensorflow()
+
+# tqdm warns in every notebook without ipywidgets, and its bars are text there, which is all right.
+warnings.filterwarnings("ignore", "IProgress not found")

@@ -12,7 +12,7 @@ from tutorials.lab.keras_loop import build_with_seed
 
 import joblib
 from matplotlib.figure import Figure
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from .experiment import Experiment, Measurement
 from .fingerprint import fingerprint
@@ -73,7 +73,9 @@ def study(
             waiting[file, first] = (experiment, missing[first : first + SEEDS_PER_JOB], length)
     total, missing_members = len(files) * len(seeds), sum(len(job[1]) for job in waiting.values())
     try:
-        with tqdm(total=total, initial=total - missing_members, desc=name, unit="model") as bar:
+        done_before = total - missing_members
+        # `disable=None`: in a terminal only, as a notebook or a log would keep every state of the bar.
+        with tqdm(total=total, initial=done_before, desc=name, unit="model", disable=None) as bar:
             for (file, _), new in _train_all(waiting, jobs, dask):
                 old = kept[file]
                 joined = new if old is None else old.joined(new)
