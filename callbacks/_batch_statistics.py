@@ -111,12 +111,13 @@ def array_statistics(array: Any, number: Any = 0.0) -> ArrayStatistics:
     spread = ops.max(differences)
     is_uniform = ops.logical_and(spread == 0, samples > 1)
     sums = ops.sum(numbers, axis=1)
-    is_bad = ops.logical_not(ops.isfinite(values))
-    bad_rows = ops.any(ops.reshape(is_bad, (samples, -1)), axis=1)
-    bad_row = ops.argmax(ops.cast(bad_rows, "int32"))
-    in_bad_row = ops.reshape(ops.cast(is_bad, "int32"), (samples, -1))[bad_row]
-    bad_feature = ops.argmax(in_bad_row)
-    has_bad = ops.any(bad_rows)
+    is_bad = ops.cast(ops.logical_not(ops.isfinite(ops.reshape(values, (-1,)))), "int32")
+    has_bad = ops.any(is_bad)
+    place, width = (
+        ops.argmax(is_bad),
+        ops.size(values) // samples,
+    )  # a slice at `place` would be compiled anew each time
+    bad_row, bad_feature = place // width, place % width
     return ArrayStatistics(
         finite,
         mean,

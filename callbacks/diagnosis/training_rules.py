@@ -336,6 +336,8 @@ def loss_not_falling(evidence: Evidence) -> Finding | None:
     loss = evidence.metrics.get("loss")
     if loss is None or not _can_be_judged(evidence) or _is_learning(evidence) or not np.isfinite(loss[-1]):
         return None
+    if not loss.any():  # a train step of one's own that reports none
+        return None
     reference = _reference_loss(evidence)
     middle, now = (_smoothed(loss, index) for index in (len(loss) // 2, len(loss) - 1))
     if middle - now > MIN_LOSS_FALL * reference:

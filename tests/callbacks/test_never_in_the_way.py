@@ -364,6 +364,7 @@ def enable_lora(model):
         layer.enable_lora(1)
 
 
+@pytest.mark.slow
 def test_quantized_layers():
     diagnosis = Diagnosis(probe=X, verbose=0)
     _, (sentence,) = assert_same_training(quantized(quantize), diagnosis)
@@ -639,6 +640,7 @@ COPIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_interrupted", [False, True])
 @pytest.mark.parametrize("name", MONITORS)
 def test_used_callbacks_can_be_copied(name, is_interrupted, tmp_path):
