@@ -34,7 +34,7 @@ class BatchRecorder:
         guarded: calls the function that it is given first with the arguments that follow, and lets no exception pass.
 
     >>> recorder = BatchRecorder(model, replicas=1, guarded=diagnosis.guarded)
-    >>> recorder.read()["targets"][0].highest
+    >>> recorder.read("targets")[0].highest
     [1.0]
     """
 
@@ -74,12 +74,13 @@ class BatchRecorder:
                 for variable, value in zip(variables, no_statistics(variables.mean.shape[0]), strict=True):
                     variable.assign(value)
 
-    def read(self) -> dict[str, list[ArrayFacts]]:
-        """Return a dict of each of `ROLES` to what was seen of its arrays so far."""
-        found: dict[str, list[ArrayFacts]] = {role: [] for role in ROLES}
-        for (role, name), variables in self._variables.items():
-            seen = ArrayStatistics(*(np.asarray(variable) for variable in variables))
-            found[role].append(ArrayFacts.of(name, self._shapes[role, name], seen))
+    def read(self, role: str) -> list[ArrayFacts]:
+        """Return what was seen so far of the arrays that have one of the `ROLES`."""
+        found = []
+        for key, variables in self._variables.items():
+            if key[0] == role:
+                seen = ArrayStatistics(*(np.asarray(variable) for variable in variables))
+                found.append(ArrayFacts.of(key[1], self._shapes[key], seen))
         return found
 
     def _take(self, **batch: Any) -> None:

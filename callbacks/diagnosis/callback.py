@@ -13,7 +13,7 @@ import numpy as np
 from .._guard import GuardedCallback
 from ..activations import ActivationMonitor
 from ..batches import BatchRecorder
-from ..evidence import ArrayFacts, Evidence, MonitorRecord
+from ..evidence import Evidence, MonitorRecord
 from ..gradients import GradientMonitor
 from ..keras_internals import TrainFunctionTap, distribution_strategy, is_built, nonlinear_layers
 from ..model_facts import model_facts
@@ -200,16 +200,16 @@ class Diagnosis(GuardedCallback):
     def _judge_the_first_batch(self) -> None:
         if not self._was_built:  # the gradient monitor saw the model before the first update
             self._facts |= self.gradients.facts or self._model_facts()
-        self._read_batches()
+        self._read_data()
         self._judge_early("after the first batch")
 
-    def _read_batches(self) -> dict[str, list[ArrayFacts]]:
-        assert self._batches is not None
-        seen = self._batches.read()
+    def _read_data(self) -> None:
+        """Take what was seen of the data; after the first epoch nothing is added to it."""
+        if self._batches is None or self._facts.get("seen_all"):
+            return
         for role in ("inputs", "targets", "sample_weights"):
-            self._facts[role] = [dataclasses.asdict(one) for one in seen[role]]
-        self._facts.setdefault("answers", [dataclasses.asdict(one) for one in seen["predictions"]])
-        return seen
+            self._facts[role] = [dataclasses.asdict(one) for one in self._batches.read(role)]
+        self._facts.setdefault("answers", [dataclasses.asdict(one) for one in self._batches.read("predictions")])
 
     def _judge_early(self, when: str) -> None:
         """Print the errors and warnings that are new, and end the training if it is to end."""
@@ -245,7 +245,8 @@ class Diagnosis(GuardedCallback):
         self._monitors.on_epoch_end(epoch, logs)
         self._metrics[epoch] = _scalars(logs or {})
         is_first = len(self._metrics) == 1
-        predictions = self._read_batches()["predictions"]
+        self._read_data()
+        predictions = self._batches.read("predictions") if self._batches is not None else []
         self._outputs = [one.name for one in predictions]
         self._predictions[epoch] = {
             "lowest": [one.minimum for one in predictions],
