@@ -94,8 +94,8 @@ def _optimizer_facts(optimizer: Any) -> dict[str, Any]:
     found: dict[str, Any] = {"optimizer": type(optimizer).__name__}
     schedule = getattr(optimizer, "_learning_rate", None)
     found["scheduled"] = isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule)
-    rate = getattr(optimizer.learning_rate, "value", optimizer.learning_rate)
-    return found | {"learning_rate": float(f"{keras.ops.convert_to_numpy(rate):.6g}")}
+    rate = optimizer.learning_rate
+    return found | {"learning_rate": float(f"{rate.numpy() if hasattr(rate, 'numpy') else rate:.6g}")}
 
 
 def _kernel_facts(model: keras.Model) -> dict[str, dict[str, Any]]:
@@ -104,7 +104,7 @@ def _kernel_facts(model: keras.Model) -> dict[str, dict[str, Any]]:
     values: dict[str, np.ndarray] = {}
     for name, kernel in kernels(model).items():
         layer = layer_of.get(id(kernel))
-        value = values[name] = keras.ops.convert_to_numpy(kernel.value)
+        value = values[name] = kernel.numpy()
         magnitude = np.abs(value, dtype="float32")
         columns = value.reshape(-1, value.shape[-1])
         twins = (other for other in found if found[other]["shape"] == [*value.shape] and np.ptp(value) > 0)

@@ -9,10 +9,10 @@ from callbacks.diagnosis.cures import TRIALS, advice_for
 from callbacks.diagnosis.rules import RULES
 
 
-def test_every_trial_has_its_network_and_every_rule_a_trial():
+def test_every_trial_has_its_network_and_its_rule():
     counted = [(trial.rule, trial.network, {*trial.remedies}) for trial in TRIALS]
     assert counted == [(fault.rule, fault.title, {*fault.remedies}) for fault in FAULTS]
-    assert {trial.rule for trial in TRIALS} == {*RULES}
+    assert {trial.rule for trial in TRIALS} <= {*RULES}
     assert len({experiment.name for experiment in (*FAULTY, *REMEDIED)}) == len(FAULTS) + sum(
         len(fault.remedies) for fault in FAULTS
     )
