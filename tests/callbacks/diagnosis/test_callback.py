@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from callbacks import Diagnosis
+from callbacks.diagnosis.rules import diagnose as rules_asked
+from callbacks.tensorboard import reader
 
 
 def rules(findings):
@@ -67,7 +69,8 @@ def test_stop_on_ends_a_hopeless_training_as_soon_as_the_sign_has_lasted(samples
     diagnosis = Diagnosis(stop_on=stop_on)
     history = network(learning_rate=1e-9).fit(*samples, epochs=12, verbose=0, callbacks=[diagnosis])
     assert len(history.epoch) == epochs
-    is_stopped = "Training was stopped by stop_on: weights_not_moving." in capsys.readouterr().out
+    reason = "weights_not_moving" if stop_on == "weights_not_moving" else "learning_rate"  # the cause of that
+    is_stopped = f"Training was stopped by stop_on: {reason}." in capsys.readouterr().out
     assert is_stopped == (epochs == 3)
 
 
@@ -157,3 +160,53 @@ def test_a_second_fit_goes_on_where_the_first_ended_or_starts_anew(samples):
 def test_an_unknown_rule_is_named():
     with pytest.raises(ValueError, match="stop_on names no rule 'vanishing'; there are error, nonfinite"):
         Diagnosis(stop_on=["vanishing"])
+
+
+def told(findings):
+    return [(finding.rule, finding.severity, finding.follows_from, finding.message) for finding in findings]
+
+
+@pytest.mark.parametrize("fault", ["labels", "nan", "rate", "output"])
+def test_event_files_tell_the_same_afterwards(samples, tmp_path, fault):
+    x, y = samples[0].copy(), samples[1]
+    model = network(learning_rate=10.0 if fault == "rate" else 0.1)
+    if fault == "labels":
+        y = 2 * y - 1
+    if fault == "nan":
+        x[40, 2] = np.nan
+    if fault == "output":
+        model.compile("sgd", "categorical_crossentropy")
+    diagnosis = Diagnosis(tmp_path, verbose=0)
+    model.fit(x, y, epochs=10, verbose=0, callbacks=[diagnosis])
+    (run,) = reader.runs(tmp_path)
+    assert diagnosis.findings
+    assert told(rules_asked(run.evidence)) == told(diagnosis.findings)
+
+
+@pytest.mark.parametrize(("fault", "steps"), [("output", 1), ("labels", 1), ("none", 12)])
+def test_what_is_plain_at_once_is_said_at_once(samples, capsys, fault, steps):
+    """Before the first step, or after the first batch; Keras looks at `stop_training` after each step."""
+    x, y = samples
+    model = network()
+    if fault == "output":
+        model.compile("sgd", "categorical_crossentropy")
+    y = 2 * y - 1 if fault == "labels" else y
+    count = []
+    counter = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: count.append(batch))
+    model.fit(x, y, epochs=4, verbose=0, callbacks=[Diagnosis(stop_on="error"), counter])
+    assert len(count) == steps
+    printed = capsys.readouterr().out.splitlines()[0]
+    assert printed == {
+        "output": "Diagnosis before training: 1 error.",
+        "labels": "Diagnosis after the first batch: 1 error.",
+        "none": "Diagnosis after 4 epochs: nothing found wrong.",
+    }.get(fault)
+
+
+def test_labels_in_order_are_seen_in_the_batches(samples):
+    x, y = samples
+    order = np.argsort(y)
+    for shuffle, expected in ((False, ["labels_in_order"]), (True, [])):
+        diagnosis = Diagnosis(verbose=0)
+        network().fit(x[order], y[order], batch_size=8, shuffle=shuffle, epochs=1, verbose=0, callbacks=[diagnosis])
+        assert rules(diagnosis.findings) == expected
