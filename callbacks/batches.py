@@ -115,7 +115,10 @@ class BatchRecorder:
                     add(key)
             return tf.constant(0)
 
-        with tf.control_dependencies([*named.values()]):  # at the end of the data one more step may begin
+        # At the end of the data one more step may begin, so wait for the batch; not for the predictions, because
+        # TensorFlow fuses the operations that make them less where others wait for them, and then rounds differently.
+        data = [array for (role, _), array in named.items() if role != "predictions"]
+        with tf.control_dependencies(data):
             step = tf.convert_to_tensor(self._step)
             is_due = tf.equal(step % self._stride, 0) & (step < self._last_step)
             tf.cond(is_due, look, lambda: tf.constant(0))

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from keras import Input, layers
 
-from callbacks import ActivationMonitor, GradientMonitor, WeightNormMonitor
+from callbacks import Diagnosis, GradientMonitor
 from callbacks.keras_internals import kernels
 from tests.callbacks.tape import gradients_by_tape, largest_error
 
@@ -226,12 +226,13 @@ def train(case, callbacks):
     ],
 )
 def watched(request):
-    """A case, its training with monitors, the monitors, and the kernels before it and after each of its epochs."""
+    """A case, its training with a diagnosis, its monitors, and the kernels before it and after each of its epochs."""
     case, ends = CASES[request.param], []
     look = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: ends.append(kernel_values(look.model)))
     look.on_epoch_end = lambda epoch, logs: ends.append(kernel_values(look.model))
-    monitors = [GradientMonitor(), WeightNormMonitor(), ActivationMonitor(case.x)]
-    return case, train(case, [*monitors, look]), monitors, ends
+    diagnosis = Diagnosis(probe=case.x, verbose=0)
+    monitors = [diagnosis.gradients, diagnosis.weights, diagnosis.activations]
+    return case, train(case, [diagnosis, look]), monitors, ends
 
 
 def test_gradients_are_those_of_a_tape(watched):
@@ -255,12 +256,12 @@ def test_weight_changes_are_those_of_the_kernels(watched):
 
 def test_training_is_the_same_without_callbacks(watched):
     """Weights, optimizer state, metrics and random numbers, bit by bit."""
-    case, with_monitors, _, _ = watched
+    case, with_diagnosis, _, _ = watched
     without = train(case, [])
-    assert with_monitors.metrics == without.metrics
-    for one, other in zip(with_monitors.variables, without.variables, strict=True):
+    assert with_diagnosis.metrics == without.metrics
+    for one, other in zip(with_diagnosis.variables, without.variables, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert with_monitors.random == without.random
+    assert with_diagnosis.random == without.random
 
 
 @pytest.fixture
