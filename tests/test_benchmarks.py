@@ -7,7 +7,9 @@ from tutorials.vanishing import shallow_tanh
 
 import pytest
 
-from benchmarks import dashboard, diagnosis, epoch, monitor_costs, remedy_costs, seed_costs
+from benchmarks import dashboard, diagnosis, epoch, monitor_costs, programs_diagnosed, remedy_costs, seed_costs
+from benchmarks.programs import FAMILIES
+from callbacks.diagnosis.rules import RULES
 from tests.conftest import chromium_and_driver
 
 pytestmark = pytest.mark.slow
@@ -81,6 +83,26 @@ def test_diagnosis(capsys, tmp_path):
 def test_every_training_of_the_zoo_has_a_name_of_its_own():
     paths = [path for *_, path in diagnosis.jobs(Path("records"))]
     assert len(paths) == len(set(paths)) > 300
+
+
+def test_programs_diagnosed(capsys):
+    chosen = ["tumours_softmax_of_one_unit", "iris_one_hot_labels_for_sparse_loss"]  # Keras itself stops the second
+    programs_diagnosed.main(["--half", "chosen on", "--only", *chosen, "--jobs", "1"])
+    said = capsys.readouterr().out
+    assert re.search(
+        r"^named +tumours_softmax_of_one_unit \[softmax over one unit\]: error softmax", said, re.MULTILINE
+    )
+    assert re.search(r"^named +iris_one_hot_labels_for_sparse_loss ", said, re.MULTILINE)
+    assert re.search(r"^together +2 ", said, re.MULTILINE)
+
+
+def test_programs_are_of_every_family_in_both_halves():
+    for programs in programs_diagnosed.HALVES.values():
+        assert len({one.name for one in programs}) == len(programs)
+        for is_faulty in (True, False):
+            families = {one.family for one in programs if one.is_faulty == is_faulty}
+            assert families == {*FAMILIES} == {*programs_diagnosed.RIGHT}
+    assert set().union(*programs_diagnosed.RIGHT.values(), programs_diagnosed.SYMPTOMS) <= {*RULES}
 
 
 @pytest.mark.skipif(not all(chromium_and_driver()), reason="needs chromium and chromedriver on the PATH")
