@@ -93,7 +93,7 @@ def test_programs_diagnosed(capsys):
         r"^named +tumours_softmax_of_one_unit \[softmax over one unit\]: error softmax", said, re.MULTILINE
     )
     assert re.search(r"^named +iris_one_hot_labels_for_sparse_loss ", said, re.MULTILINE)
-    assert re.search(r"^together +2 ", said, re.MULTILINE)
+    assert re.search(r"^together +2$", said, re.MULTILINE)
 
 
 def test_programs_are_of_every_family_in_both_halves():
