@@ -22,7 +22,7 @@ dead = keras.initializers.Constant(-50)
 model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "relu", bias_initializer=dead, name="d")])
 model.add(keras.layers.Dense(1))
 model.compile("sgd", "mse")
-x = numpy.ones((8, 2))
+x = numpy.random.RandomState(1).rand(8, 2)
 model.fit(x, x[:, :1], epochs=4, verbose=0, callbacks=[Diagnosis("run", histogram_freq=1, probe=x, verbose=0)])
 
 (script,) = entry_points(group="console_scripts", name="gradient-monitor")
