@@ -212,11 +212,12 @@ class Diagnosis(GuardedCallback):
         self._facts.setdefault("answers", [dataclasses.asdict(one) for one in self._batches.read("predictions")])
 
     def _judge_early(self, when: str) -> None:
-        """Print the errors and warnings that are new, and end the training if it is to end."""
+        """Print what is new and was wrong before training, notes aside, and end the training if it is to end."""
+        effects = {finding.rule for finding in self.findings if finding.follows_from}
         new = [
             finding
             for finding in self.findings
-            if finding.severity != "note" and not finding.follows_from and finding.rule not in self._said
+            if finding.severity != "note" and finding.epoch < 0 and finding.rule not in {*self._said, *effects}
         ]
         if new and self.verbose:
             print(wording.plain(new, when))
@@ -256,6 +257,8 @@ class Diagnosis(GuardedCallback):
         counts = self.gradients.sampled_steps_history
         self._facts["seen_all"] = True
         self._facts["sampled_steps"] = int(counts[-1]) if len(counts) else None
+        if is_first and self._facts["planned_epochs"] != 1:
+            self._judge_early("after the first epoch")
         recorded = len(self._metrics)
         is_last = epoch + 1 == self._facts["planned_epochs"]
         is_finite = math.isfinite(self._metrics[epoch].get("loss", 0.0)) and not self.weights.latest("nonfinite").any()

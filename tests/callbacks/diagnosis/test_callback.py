@@ -183,22 +183,24 @@ def test_event_files_tell_the_same_afterwards(samples, tmp_path, fault):
     assert told(rules_asked(run.evidence)) == told(diagnosis.findings)
 
 
-@pytest.mark.parametrize(("fault", "steps"), [("output", 1), ("labels", 1), ("none", 12)])
+@pytest.mark.parametrize(("fault", "steps"), [("output", 1), ("labels", 1), ("nan", 3), ("none", 12)])
 def test_what_is_plain_at_once_is_said_at_once(samples, capsys, fault, steps):
-    """Before the first step, or after the first batch; Keras looks at `stop_training` after each step."""
+    """Before the first step, after the first batch or after the first epoch; Keras looks at `stop_training` after each step."""
     x, y = samples
     model = network()
     if fault == "output":
         model.compile("sgd", "categorical_crossentropy")
     y = 2 * y - 1 if fault == "labels" else y
+    x = np.where(np.arange(96)[:, None] == 95, np.nan, x) if fault == "nan" else x  # in the last batch
     count = []
     counter = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: count.append(batch))
-    model.fit(x, y, epochs=4, verbose=0, callbacks=[Diagnosis(stop_on="error"), counter])
+    model.fit(x, y, epochs=4, shuffle=False, verbose=0, callbacks=[Diagnosis(stop_on="error"), counter])
     assert len(count) == steps
     printed = capsys.readouterr().out.splitlines()[0]
     assert printed == {
         "output": "Diagnosis before training: 1 error.",
         "labels": "Diagnosis after the first batch: 1 error.",
+        "nan": "Diagnosis after the first epoch: 1 error.",
         "none": "Diagnosis after 4 epochs: nothing found wrong.",
     }.get(fault)
 
