@@ -128,7 +128,7 @@ def test_what_it_prints(samples, capsys):
     printed = capsys.readouterr().out
     assert printed.startswith("Diagnosis after 12 epochs: ")
     assert "\nerror    dead_units: hidden is dead: 100% of its units" in printed
-    assert "What cures it on two circles" in printed
+    assert "What cured it alone" in printed
     assert max(map(len, printed.splitlines())) <= 100
 
 
