@@ -1,6 +1,6 @@
-"""The statistics of one array of a batch (inputs, targets or predictions) and how those of two batches are joined.
+"""Computes the statistics of one array of a batch (inputs, targets or predictions), and joins those of two batches.
 
-Pure functions on `keras.ops`, of tensors as of NumPy arrays, for every backend of Keras.
+The functions are pure, use `keras.ops`, and take tensors or NumPy arrays, with every backend of Keras.
 """
 
 from typing import Any, NamedTuple
@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 from keras import ops
 
 MAX_FEATURES = 64
-"""Features, positions on the last axis, up to which each has statistics of its own; of more, all are one."""
+"""Number of features (positions on the last axis) up to which each has its own statistics; if there are more, all share
+one."""
 
 MAX_LABEL = 255
-"""Labels that are whole numbers from 0 to this one are counted each."""
+"""Largest label that is counted by itself: the whole numbers from 0 to this one."""
 
 LABELLED_SAMPLES = 4096
-"""Labels of a batch that are counted, at most."""
+"""Largest number of labels of a batch that are counted."""
 
 
 class ArrayStatistics(NamedTuple):
@@ -33,16 +34,16 @@ class ArrayStatistics(NamedTuple):
     nonfinite: Any
     """(F,), number of elements that are NaN or infinite."""
     fractional: Any
-    """(F,), number of finite elements that are no whole numbers."""
+    """(F,), number of finite elements that are not whole numbers."""
     labels: Any
-    """(MAX_LABEL + 3,), of an array with one feature: how many elements are 0, 1, ... `MAX_LABEL`, then how many are
-    whole numbers beyond, how many -1, zero for other arrays."""
+    """(MAX_LABEL + 3,), for an array with one feature: how many elements are 0, 1, ... `MAX_LABEL`, how many are larger
+    whole numbers, and how many are -1; zeros for other arrays."""
     samples: Any
-    """(), samples."""
+    """(), number of samples."""
     batches: Any
-    """(), batches."""
+    """(), number of batches."""
     uniform_batches: Any
-    """(), batches of two samples or more, all of which are alike."""
+    """(), number of batches of two samples or more that are all identical."""
     spread: Any
     """(), the largest difference between two samples of one batch, over features and batches."""
     lowest_sum: Any
@@ -52,19 +53,19 @@ class ArrayStatistics(NamedTuple):
     bad_batch: Any
     """(), number of the first batch, counted from 0, with an element that is not finite; -1 where there is none."""
     bad_row: Any
-    """(), the first such sample in it, counted from 0."""
+    """(), the first such sample in that batch, counted from 0."""
     bad_feature: Any
-    """(), its first such feature, counted from 0."""
+    """(), position of the first such element in that sample, flattened, counted from 0."""
 
 
 def features_of(shape: tuple[int | None, ...]) -> int:
-    """Return how many features of an array of this shape have statistics of their own."""
+    """Return how many features of an array of this shape have their own statistics."""
     last = shape[-1] if len(shape) > 1 else 1
     return last if last is not None and 1 <= last <= MAX_FEATURES else 1
 
 
 def no_statistics(features: int) -> ArrayStatistics:
-    """Return the statistics of no batch at all, to which those of batches can be joined."""
+    """Return the statistics of zero batches, to which those of batches are joined."""
     zero = ops.zeros(())
     return ArrayStatistics(
         finite=ops.zeros((features,)),
@@ -91,8 +92,8 @@ def array_statistics(array: Any, number: Any = 0.0) -> ArrayStatistics:
     """Return the statistics of one batch.
 
     Args:
-        array: of shape (samples, ...), of numbers or truth values.
-        number: of the batch, float32, counted from 0.
+        array: array or tensor of shape (samples, ...), of numbers or Booleans.
+        number: number of the batch, float32, counted from 0.
     """
     shape = tuple(array.shape)
     features = features_of(shape)
@@ -116,7 +117,7 @@ def array_statistics(array: Any, number: Any = 0.0) -> ArrayStatistics:
     place, width = (
         ops.argmax(is_bad),
         ops.size(values) // samples,
-    )  # a slice at `place` would be compiled anew each time
+    )  # slicing at `place` would be compiled again for each value
     bad_row, bad_feature = place // width, place % width
     return ArrayStatistics(
         finite,
@@ -140,7 +141,7 @@ def array_statistics(array: Any, number: Any = 0.0) -> ArrayStatistics:
 
 
 def _label_counts(values: Any) -> Any:
-    """How many values are each of the whole numbers from 0 to `MAX_LABEL`, how many are beyond, how many -1."""
+    """How many values are 0, 1, ... `MAX_LABEL`, how many are larger whole numbers, and how many are -1."""
     is_whole = ops.logical_and(values == ops.round(values), ops.isfinite(values))
     places = ops.where(values > MAX_LABEL, MAX_LABEL + 1.0, values)
     places = ops.where(values == -1, MAX_LABEL + 2.0, places)
@@ -150,7 +151,7 @@ def _label_counts(values: Any) -> Any:
 
 
 def joined(one: ArrayStatistics, other: ArrayStatistics) -> ArrayStatistics:
-    """Return the statistics of the batches of both, of which those of `one` came first.
+    """Return the statistics of the batches of both; those of `one` came first.
 
     Means and squares are joined as in Chan, Golub and LeVeque (1979, Stanford STAN-CS-79-773, equation 2.1).
     """

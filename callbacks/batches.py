@@ -1,4 +1,4 @@
-"""What `Diagnosis` sees of the batches that train a model: inputs, targets, sample weights and predictions."""
+"""Records the batches that train a model for `Diagnosis`: inputs, targets, sample weights and predictions."""
 
 import contextlib
 import functools
@@ -15,8 +15,8 @@ from .evidence import ArrayFacts
 from .keras_internals import before_compute_loss
 
 MAX_BATCHES_AT_FIRST, MAX_BATCHES = 200, 8
-"""Batches that are looked at in the first epoch of a `fit`, and in each later one, at most. A single NaN is found where
-all batches are seen once, and the predictions of a few batches tell how an epoch went."""
+"""Largest number of batches that are sampled in the first epoch of a `fit`, and in each later one. In the first epoch
+NaN must be found in the data; later the predictions of a few batches are enough."""
 
 ROLES = ("inputs", "targets", "sample_weights", "predictions")
 
@@ -24,14 +24,14 @@ ROLES = ("inputs", "targets", "sample_weights", "predictions")
 class BatchRecorder:
     """Records statistics of the batches of one `fit`, in operations of its compiled train step.
 
-    It stands where the model computes its loss: a `train_step` that does so without `compute_loss` is not seen. Under
-    a strategy with several replicas nothing is recorded, and of a step that XLA compiles no predictions: reading them
-    would make XLA compute the training in another order, and the last digits of the weights would differ.
+    It reads the arguments of `model.compute_loss`, so nothing is recorded of a custom `train_step` that does not call
+    it, nor under a strategy with several replicas. Predictions are not recorded of a step that XLA compiles: reading
+    them would change the order of its computations, and with it the last digits of the weights.
 
     Args:
         model: a compiled model.
         replicas: number of replicas that train at the same time.
-        guarded: calls the function that it is given first with the arguments that follow, and lets no exception pass.
+        guarded: function that calls its first argument with the arguments that follow, and lets no exception pass.
 
     >>> recorder = BatchRecorder(model, replicas=1, guarded=diagnosis.guarded)
     >>> recorder.read("targets")[0].highest
@@ -49,7 +49,7 @@ class BatchRecorder:
 
     @contextlib.contextmanager
     def listen(self) -> Iterator[None]:
-        """While open, record what the loss is computed from."""
+        """Record the arguments of the loss inside the context."""
         if self._replicas > 1:
             yield
             return
@@ -57,11 +57,12 @@ class BatchRecorder:
             yield
 
     def begin_epoch(self, is_first: bool, steps: int | None) -> None:
-        """Count from the first step again, and forget the predictions of the epoch before.
+        """Start counting steps at 0, and delete the statistics of the predictions of the epoch before.
 
         Args:
-            is_first: whether it is the first epoch of the `fit`, the only one whose data are looked at.
-            steps: that the epoch is expected to have; None where nobody knows.
+            is_first: whether it is the first epoch of the `fit`, the only one in which inputs, targets and sample
+                weights are recorded.
+            steps: expected number of steps of the epoch; None if it is not known.
         """
         most = MAX_BATCHES_AT_FIRST if is_first else MAX_BATCHES
         stride = -(-steps // most) if steps else 1
@@ -75,7 +76,7 @@ class BatchRecorder:
                     variable.assign(value)
 
     def read(self, role: str) -> list[ArrayFacts]:
-        """Return what was seen so far of the arrays that have one of the `ROLES`."""
+        """Return the statistics so far of the arrays with this role, one of `ROLES`."""
         found = []
         for key, variables in self._variables.items():
             if key[0] == role:
@@ -84,9 +85,9 @@ class BatchRecorder:
         return found
 
     def _take(self, **batch: Any) -> None:
-        """Look at one step's batch if it is one of the sampled; `batch` is a dict of roles to arrays, nested ones too.
+        """Record one step's batch if it is one of those sampled; `batch` is a dict of roles to (nested) arrays.
 
-        A model that computes its loss several times in a step is looked at each time.
+        If a model computes its loss several times in a step, each time is recorded as a step.
         """
         roles = [role for role in ROLES if role != "predictions" or not self._model.jit_compile]
         named = {(role, name): array for role in roles for name, array in named_arrays(role, batch.get(role))}
@@ -95,7 +96,7 @@ class BatchRecorder:
         for key, array in named.items():
             if key not in self._variables:
                 self._shapes[key] = tuple(array.shape)
-                with tf.init_scope():  # the step is being traced, and a variable may be made outside only
+                with tf.init_scope():  # while a step is traced, variables can be created only outside it
                     zero = no_statistics(features_of(tuple(array.shape)))
                     self._variables[key] = ArrayStatistics(*(variable_of_each_replica(value) for value in zero))
 
@@ -115,8 +116,8 @@ class BatchRecorder:
                     add(key)
             return tf.constant(0)
 
-        # At the end of the data one more step may begin, so wait for the batch; not for the predictions, because
-        # TensorFlow fuses the operations that make them less where others wait for them, and then rounds differently.
+        # At the end of a dataset a step may start without a batch, so wait for it; not for the predictions: where
+        # operations wait for them, TensorFlow fuses those that compute them in another way, and rounds differently.
         data = [array for (role, _), array in named.items() if role != "predictions"]
         with tf.control_dependencies(data):
             step = tf.convert_to_tensor(self._step)
@@ -126,7 +127,7 @@ class BatchRecorder:
 
 
 def named_arrays(role: str, arrays: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the name and the tensor of each array of numbers: `x`, or `inputs[1]` where there are several."""
+    """Yield the name and the tensor of each numeric array: `inputs`, or `inputs[1]` if there are several."""
     found = [
         (path, array)
         for path, array in keras.tree.flatten_with_path(arrays)

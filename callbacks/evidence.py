@@ -1,4 +1,4 @@
-"""What a diagnosis is made from: one training, as the monitors recorded it."""
+"""`Evidence`: the record of one training, on which the rules of the diagnosis are evaluated."""
 
 import dataclasses
 import functools
@@ -12,7 +12,7 @@ from ._batch_statistics import MAX_LABEL, ArrayStatistics
 
 @dataclasses.dataclass(frozen=True)
 class MonitorRecord:
-    """What one monitor recorded: the names of its `layers`, and its `history`, arrays of shape (epochs, layers)."""
+    """The record of one monitor: the names of its `layers`, and its `history`, arrays of shape (epochs, layers)."""
 
     layers: list[str]
     history: dict[str, np.ndarray]
@@ -20,21 +20,23 @@ class MonitorRecord:
 
 @dataclasses.dataclass(frozen=True)
 class ArrayFacts:
-    """What was seen of one array of the data: an input, a target, sample weights or a prediction. F features.
+    """Statistics of one array over the batches seen: an input, a target, sample weights or a prediction. F features.
 
     Attributes:
         name: `inputs`, or `inputs[1]` where there are several.
-        shape: of a batch, None for what is not fixed.
+        shape: shape of a batch, None for dimensions that are not fixed.
         samples, batches: how many were seen.
-        lowest, highest, mean, std: lists of F numbers, one for each position on the last axis; of one number where
-            there are too many.
+        lowest, highest, mean, std: lists of F numbers, one for each position on the last axis; a single number for
+            all if there are more than 64.
         nonfinite: number of elements that are NaN or infinite.
-        first_nonfinite: of the first such element the batch, the sample in it and the feature, counted from 0.
-        fractional: number of elements that are no whole numbers.
-        labels: whole number to how often it was seen, for an array with one feature.
-        uniform_batches: batches of several samples that are all alike.
-        spread: largest difference between two samples of a batch.
-        lowest_sum, highest_sum: of the features of a sample.
+        first_nonfinite: place of the first such element: batch, sample in the batch, and position in the flattened
+            sample, all counted from 0.
+        fractional: number of finite elements that are not whole numbers.
+        labels: for an array with one feature, how often each label was seen: keys "0" to "255", "-1", and "more" for
+            larger whole numbers.
+        uniform_batches: number of batches of several samples that are all identical.
+        spread: largest difference between two samples of a batch, in any feature.
+        lowest_sum, highest_sum: smallest and largest sum over the features of a sample.
     """
 
     name: str
@@ -56,7 +58,7 @@ class ArrayFacts:
 
     @classmethod
     def of(cls, name: str, shape: tuple[int | None, ...], statistics: ArrayStatistics) -> "ArrayFacts":
-        """Return the facts that statistics, arrays, tell of an array."""
+        """Return the facts about an array of this name and shape, from its statistics."""
         seen = ArrayStatistics(*(np.asarray(part, "float64") for part in statistics))
         places = {label: str(label) for label in range(MAX_LABEL + 1)} | {MAX_LABEL + 1: "more", MAX_LABEL + 2: "-1"}
         position = [int(seen.bad_batch), int(seen.bad_row), int(seen.bad_feature)]
@@ -91,18 +93,18 @@ class ArrayFacts:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all that was seen are whole numbers."""
+        """Whether all elements seen are whole numbers."""
         return self.fractional == 0 and self.samples > 0
 
     @property
     def is_one_hot(self) -> bool:
-        """Whether every sample has one feature that is 1, and zeros."""
+        """Whether every sample has one feature that is 1, while the others are 0."""
         is_coded = self.is_whole and (self.minimum, self.maximum) == (0, 1)
         return is_coded and len(self.lowest) > 1 and self.lowest_sum == self.highest_sum == 1
 
     @property
     def shares(self) -> dict[str, float]:
-        """Class to its share of the labels, for whole numbers and one-hot rows; empty for other arrays."""
+        """The share of each class among the labels, for whole numbers and one-hot rows; empty for other arrays."""
         if self.is_one_hot:
             return {str(i): share for i, share in enumerate(self.mean)}
         counted = sum(self.labels.values())
@@ -119,10 +121,10 @@ class Evidence:
     Attributes:
         epochs: the epochs, counted from 0.
         metrics: dict of float arrays (E,), named as in the history of `model.fit`: `loss`, `val_accuracy` and so on.
-        gradients, weights, activations: `MonitorRecord` of the monitor of this name, or None where there was none.
+        gradients, weights, activations: `MonitorRecord` of the monitor of this name, or None if there was none.
         predictions: `MonitorRecord` of the outputs' `lowest` and `highest` number and their `spread`, the largest
-            difference between the answers to two samples of a batch; None where no predictions were seen.
-        facts: dict of what is known of the model and of the data, each where it is known. `planned_epochs` and
+            difference between the predictions for two samples of a batch; None if no predictions were recorded.
+        facts: dict of what is known about the model and the data; what is not known is left out. `planned_epochs` and
             `steps`, int; `penalty`, float, the regularizers' part of the loss before training, NaN where that is not
             known; `optimizer`, str, `learning_rate`, float, and `scheduled`, whether that follows a schedule;
             `kernels`, dict of a kernel's name to a dict of its `shape`, its layer's `activation` and `initializer`,
@@ -165,22 +167,22 @@ class Evidence:
 
     @functools.cached_property
     def inputs(self) -> list[ArrayFacts]:
-        """What was seen of the model's inputs."""
+        """Statistics of the model's inputs."""
         return self._arrays("inputs")
 
     @functools.cached_property
     def targets(self) -> list[ArrayFacts]:
-        """What was seen of the targets."""
+        """Statistics of the targets."""
         return self._arrays("targets")
 
     @functools.cached_property
     def sample_weights(self) -> list[ArrayFacts]:
-        """What was seen of the sample weights, class weights included."""
+        """Statistics of the sample weights, class weights included."""
         return self._arrays("sample_weights")
 
     @functools.cached_property
     def answers(self) -> list[ArrayFacts]:
-        """What was seen of the predictions in the first steps."""
+        """Statistics of the predictions in the first steps."""
         return self._arrays("answers")
 
     def _arrays(self, role: str) -> list[ArrayFacts]:
@@ -188,20 +190,20 @@ class Evidence:
 
     @property
     def output(self) -> dict[str, Any]:
-        """What is known of the model's only output; empty where there are several, or none is known."""
+        """What is known about the output of a model with one output; empty for other models."""
         outputs = self.facts.get("outputs", [])
         return outputs[0] if len(outputs) == 1 else {}
 
     @property
     def target(self) -> ArrayFacts | None:
-        """What was seen of the only target; None where there are several, or none."""
+        """Statistics of the target, if there is exactly one; None otherwise."""
         return self.targets[0] if len(self.targets) == 1 and self.targets[0].samples else None
 
     @property
     def class_shares(self) -> dict[str, float]:
-        """Class to its share of the labels seen, for a classifier with one output; empty where that is not known.
+        """The share of each class among the labels seen, for a classifier with one output; empty if not known.
 
-        Of a regression whose targets happen to be whole numbers nothing is said.
+        It is empty for a regression too, even if all its targets are whole numbers.
         """
         target, loss = self.target, str(self.output.get("loss", ""))
         is_classifier = "crossentropy" in loss or self.output.get("activation") in ("sigmoid", "softmax")
@@ -209,9 +211,9 @@ class Evidence:
 
     @property
     def chance_loss(self) -> float | None:
-        """The cross-entropy of the same best answer to every input: the entropy of the labels' shares.
+        """The smallest cross-entropy of a constant prediction, which is the entropy of the labels seen.
 
-        Where no labels were seen, ln k for k classes; None where the loss is no cross-entropy or is weighted.
+        Where no labels were seen, ln k for k classes; None if the loss is not a cross-entropy or is weighted.
         """
         loss = str(self.output.get("loss", ""))
         if "crossentropy" not in loss or "focal" in loss or self.sample_weights:

@@ -1,4 +1,4 @@
-"""What is known of a compiled model before it is trained: the `facts` of `Evidence`."""
+"""What is known about a compiled model before it is trained: the `facts` of `Evidence`."""
 
 import functools
 import math
@@ -38,7 +38,7 @@ LINEAR_LAYERS = {
     *("Reshape", "SeparableConv1D", "SeparableConv2D", "SpatialDropout1D", "SpatialDropout2D", "Subtract"),
     *("UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D", "BatchNormalization"),
 }
-"""Layers that are linear functions of their inputs, or nearly so, where their activation is."""
+"""Layers that are linear functions of their inputs, or nearly so, if their activation is linear."""
 
 PASSING_LAYERS = {"InputLayer", "Flatten", "Reshape", "Permute", "Dropout", "SpatialDropout1D", "SpatialDropout2D"}
 """Layers that leave the scale of their inputs as it is."""
@@ -57,15 +57,15 @@ SHORT_NAMES = {
 def model_facts(
     model: keras.Model, optimizer: keras.optimizers.Optimizer | None, params: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return what the rules want to know of a model before it is trained: the `facts` of `Evidence`.
+    """Return what the rules need to know about a model before it is trained: the `facts` of `Evidence`.
 
-    What cannot be told of a model is left out, whatever the reason, and named in `untold`: the rules do without it,
-    and training goes on.
+    If a part of the model raises an exception when it is inspected, it is left out and listed in `untold` with the
+    exception: rules that need it report nothing, and training goes on.
 
     Args:
         model: a compiled model.
-        optimizer: the optimizer that trains it; where there are several, the one whose gradients are recorded.
-        params: what Keras tells callbacks of a `fit`: `epochs` and `steps`, where they are known.
+        optimizer: the optimizer that trains it; if there are several, the one whose gradients are recorded.
+        params: the `params` of a Keras callback, with `epochs` and `steps`, if they are known.
     """
     params = params or {}
     found: dict[str, Any] = {"planned_epochs": params.get("epochs"), "steps": params.get("steps")}
@@ -82,7 +82,7 @@ def model_facts(
         try:
             found |= describe()
         except NothingToWatchError:
-            continue  # there are none, which is told elsewhere
+            continue  # there are none, which is reported elsewhere
         except Exception as error:  # a model may be of any class; see the docstring
             found["untold"].append(f"{part} ({type(error).__name__}: {error})")
     return found
@@ -123,10 +123,10 @@ def _kernel_facts(model: keras.Model) -> dict[str, dict[str, Any]]:
 
 
 def _layer_facts(model: keras.Model) -> dict[str, Any]:
-    """Whether anything in the model is nonlinear but its outputs, and whether inputs are scaled before a kernel."""
+    """Whether anything but the outputs is nonlinear, whether a layer scales the inputs, softmax and dropout layers."""
     layers = [*innermost_layers(model)]
     last = {id(layer) for layer in output_layers(model)}
-    known = operations(model)  # of other than functional models only the layers are known
+    known = operations(model)  # of models that are not functional only the layers are known
     others = [one for one in known or [] if not isinstance(one, keras.layers.Layer)]
     is_nonlinear = bool(others) or any(
         type(layer).__name__ not in LINEAR_LAYERS or (nonlinearity(layer) and id(layer) not in last) for layer in layers
@@ -147,7 +147,7 @@ def _layer_facts(model: keras.Model) -> dict[str, Any]:
 
 
 def _output_facts(model: keras.Model) -> list[dict[str, Any]]:
-    """Of each output its number of `units`, its `activation` and its `loss`, with what that was told."""
+    """For each output its number of `units`, its `activation`, its `loss` and the arguments of the loss."""
     layers, known = output_layers(model), operations(model) is not None  # of other models the last layer is a guess
     names = list(getattr(model, "output_names", None) or range(len(layers)))
     shapes = [tuple(output.shape) for output in getattr(model, "outputs", None) or []]
@@ -180,7 +180,7 @@ def _losses(given: Any, names: list[Any]) -> Iterator[Any]:
 
 
 def loss_name(loss: Any) -> str | None:
-    """Return the name of a loss as Keras spells its function: `mean_squared_error` of `"mse"`; None for none.
+    """Return the name of a loss as that of its function in Keras, `mean_squared_error` for `"mse"`; None for no loss.
 
     >>> loss_name(keras.losses.BinaryCrossentropy())
     'binary_crossentropy'
@@ -195,13 +195,13 @@ def loss_name(loss: Any) -> str | None:
 
 
 def _argument(loss: Any, name: str) -> Any:
-    """An argument that a loss was made with; None where it was not."""
+    """The value of an argument with which a loss was created; None if it was not given."""
     given = loss.keywords if isinstance(loss, functools.partial) else getattr(loss, "_fn_kwargs", {})
     return getattr(loss, name, given.get(name))
 
 
 def _metric_names(model: keras.Model) -> Iterator[str]:
-    """The names of the metrics that `compile` was given."""
+    """The names of the metrics that were passed to `compile`."""
     given = getattr(model, "_compile_metrics", None)
     for metric in keras.tree.flatten(getattr(given, "_user_metrics", None) or []):
         yield metric if isinstance(metric, str) else getattr(metric, "name", type(metric).__name__)

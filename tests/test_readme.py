@@ -75,7 +75,7 @@ def test_the_commands_of_the_diagnosis_print_what_it_says(tmp_path, monkeypatch,
     heading, finding = expected.split("\n", 1)
     assert heading in printed
     begin = printed.index("error    vanishing_gradient")
-    assert_same_but_for_numbers(printed[begin : printed.index("What cures it")], finding)
+    assert_same_but_for_numbers(printed[begin : printed.index("What cured it alone")], finding)
 
 
 def test_every_command_is_one_that_there_is(capsys):

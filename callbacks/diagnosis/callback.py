@@ -1,4 +1,4 @@
-"""Diagnosis: watches a training and says what is wrong with it."""
+"""`Diagnosis`: watches a training and says what is wrong with it."""
 
 import contextlib
 import dataclasses
@@ -25,20 +25,21 @@ from .finding import Finding
 from .wording import after
 
 FIRST_CHECKS = 20
-"""Epochs after each of which the rules are asked; then at intervals that grow by 10 %, because asking takes the longer
-the more epochs there are, and what a single epoch adds becomes less."""
+"""Epochs after each of which the rules are evaluated; then at intervals that grow by 10 %, because evaluating takes
+longer with every epoch recorded, while a single epoch changes less."""
 
 
 class Diagnosis(GuardedCallback):
-    """Says what is wrong with a training: the one cause, what follows from it, and what to do.
+    """Says what is wrong with a training: the cause, its consequences, and what to do.
 
-    It looks at everything at hand. Before the first step, at the compiled model: the loss against the last activation,
-    the learning rate, the initial weights. After the first batch, at the data: NaN, labels that the loss is not made
-    for, targets that the output cannot reach. While the network trains, at gradients, weights and predictions, through
-    the monitors of this package (do not pass them to `fit` as well). `RULES` lists its rules. Each speaks only of what
-    lasts, and about a healthy training all are silent; what is a fault in some programs and intended in others is a
-    note. Errors that are plain before the training, or after its first batch, are printed then, the whole diagnosis
-    when training ends. The training is the same, bit by bit, unless `stop_on` ends it.
+    Before the first step it examines the compiled model: whether loss and last activation fit, the learning rate, the
+    initial weights. After the first batch it examines the data: NaN, labels that the loss does not accept, targets
+    outside the range of the output. During training it examines gradients, weights and predictions, through the
+    monitors of this package (do not pass them to `fit` as well). `RULES` lists its rules. Those about the training
+    report only signs that last, and a healthy training should have neither errors nor warnings; a note is about what
+    is a fault in some programs and intended in others. Errors and warnings that show before the first step, or after
+    the first batch, are printed then, and the whole diagnosis when training ends. The training is the same, bit by
+    bit, unless `stop_on` ends it.
 
     With a `log_dir`, TensorBoard shows the findings under Text, all layers of the run in one chart under Custom
     Scalars, and what the monitors write.
@@ -54,20 +55,20 @@ class Diagnosis(GuardedCallback):
         log_dir: directory for TensorBoard's event file; `None` writes nothing.
         histogram_freq: histograms of gradients and weights are written every so many epochs; 0 writes none.
         probe: a batch of the model's inputs, as `ActivationMonitor` takes it; without one, saturated units are not
-            seen, and dead ones only where a whole layer is dead.
+            found, and dead ones only if a whole layer is dead.
         stop_on: the rule, or a list of rules, whose finding ends the training; "error" ends it at any error.
         verbose: 1 prints the diagnosis, 0 does not.
-        optimizer: the optimizer whose gradients to look at; `None` takes the model's own.
+        optimizer: the optimizer whose gradients are recorded; `None` takes the model's own.
 
     Attributes:
         findings: list of `Finding`, causes first: each has `rule`, `severity`, `layers`, `epoch`, `statistics`,
             `message`, `advice` and `follows_from`.
-        evidence: `Evidence`, all that the rules see.
+        evidence: `Evidence`, all that the rules are evaluated on.
         gradients, weights, activations: the monitors, with their `history` and `plot()`; `activations` is None without
             a probe.
 
     Raises:
-        ValueError: if an argument makes no sense, such as a `stop_on` that names no rule.
+        ValueError: if an argument is invalid, such as a `stop_on` that names no rule.
         RuntimeError: if Keras does not run on TensorFlow.
     """
 
@@ -108,11 +109,11 @@ class Diagnosis(GuardedCallback):
         self._stopped_by: str | None = None
         self._writer: SummaryWriter | None = None
         for monitor in filter(None, (self.gradients, self.weights, self.activations)):
-            monitor.warns = False  # it is said in one warning, of the diagnosis
+            monitor.warns = False  # the diagnosis warns for all of them, once
 
     @property
     def trouble(self) -> str | None:
-        """Str or None: what kept the diagnosis from seeing all of the last training, to be read after its name."""
+        """Str or None: why the last training was not recorded completely, worded to follow the name of the callback."""
         named: dict[str, list[str]] = {}
         for monitor in self._monitors.callbacks:
             if monitor.trouble:
@@ -122,7 +123,7 @@ class Diagnosis(GuardedCallback):
 
     @property
     def evidence(self) -> Evidence:
-        """`Evidence`: all that the rules see."""
+        """`Evidence`: all that the rules are evaluated on."""
         watching: list[Monitor] = [monitor for monitor in self._monitors.callbacks if not monitor.trouble]
         rows = {monitor: {epoch: row for row, epoch in enumerate(monitor.epochs)} for monitor in watching}
         epochs = [epoch for epoch in self._metrics if all(epoch in recorded for recorded in rows.values())]
@@ -164,7 +165,7 @@ class Diagnosis(GuardedCallback):
 
     def _train_begin(self, logs: dict | None = None) -> None:
         watching: list[Monitor] = [self.gradients, self.weights]
-        if self.activations and nonlinear_layers(self.model):  # a linear model has nothing to saturate or to die
+        if self.activations and nonlinear_layers(self.model):  # in a linear model no unit can saturate or die
             watching.append(self.activations)
         self._monitors = keras.callbacks.CallbackList(watching, model=self.model, **(self.params or {}))
         self._monitors.on_train_begin(logs)
@@ -185,7 +186,7 @@ class Diagnosis(GuardedCallback):
 
     @contextlib.contextmanager
     def _watch_steps(self) -> Iterator[None]:
-        """While open, the batches are seen; after the first step or steps, what they show is judged."""
+        """Record batches inside the context; after the first call of the train function, diagnose what they show."""
         with contextlib.ExitStack() as stack:
             self.guarded(self._listen_to_batches, stack)
             yield
@@ -204,7 +205,7 @@ class Diagnosis(GuardedCallback):
         self._judge_early("after the first batch")
 
     def _read_data(self) -> None:
-        """Take what was seen of the data; after the first epoch nothing is added to it."""
+        """Copy the statistics of the data to the facts; after the first epoch they no longer change."""
         if self._batches is None or self._facts.get("seen_all"):
             return
         for role in ("inputs", "targets", "sample_weights"):
@@ -212,7 +213,7 @@ class Diagnosis(GuardedCallback):
         self._facts.setdefault("answers", [dataclasses.asdict(one) for one in self._batches.read("predictions")])
 
     def _judge_early(self, when: str) -> None:
-        """Print what is new and was wrong before training, notes aside, and end the training if it is to end."""
+        """Print what is new and was wrong before training, notes aside, and end the training if `stop_on` asks for it."""
         effects = {finding.rule for finding in self.findings if finding.follows_from}
         new = [
             finding
@@ -289,7 +290,7 @@ class Diagnosis(GuardedCallback):
                 if self.trouble:
                     print("The diagnosis is incomplete: see the warning.")
                 if self._facts.get("untold"):
-                    print(f"What could not be told of the model: {'; '.join(self._facts['untold'])}.")
+                    print(f"Some rules had no information about the model: {'; '.join(self._facts['untold'])}.")
         if self._stopped_by and self.verbose:
             print(f"Training was stopped by stop_on: {self._stopped_by}.")
 
@@ -312,7 +313,7 @@ class Diagnosis(GuardedCallback):
 
 
 def _scalars(logs: Mapping[str, Any]) -> dict[str, float]:
-    """The metrics that are numbers; one for each class, as `F1Score(average=None)` has it, is none."""
+    """The metrics that are single numbers, unlike `F1Score(average=None)`, which has one for each class."""
     found = {}
     for name, value in logs.items():
         with contextlib.suppress(TypeError, ValueError):

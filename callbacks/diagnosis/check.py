@@ -1,4 +1,4 @@
-"""`check`: what is wrong with a compiled model and its data, before it is trained."""
+"""`check`: finds what is wrong with a compiled model and its data before training."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -15,19 +15,19 @@ from .finding import Finding
 from .rules import diagnose
 
 MAX_BATCHES = 1000
-"""Batches of a dataset that are looked at, at most."""
+"""Largest number of batches of a dataset that are read."""
 
 
 def check(model: keras.Model, x: Any, y: Any = None, sample_weight: Any = None) -> list[Finding]:
     """Return what is wrong with a compiled model and all of its data, without training.
 
-    `Diagnosis` says the same while it trains, from the batches of the first epoch. This function sees every sample, in
-    the order of the arrays, also where Keras would refuse to train.
+    `Diagnosis` finds the same during training, from the batches of the first epoch. This function reads every sample,
+    in the order of the arrays, and also works where `fit` would raise an exception.
 
     Args:
-        model: a compiled model; of one that is not built less can be told.
+        model: a compiled model; if it is not built, fewer rules can be applied.
         x: inputs, as `model.fit` takes them: an array, or a list or dict of arrays, of shape (samples, ...); or a
-            `tf.data.Dataset` or another iterable of batches, of which the first 1,000 are looked at.
+            `tf.data.Dataset` or another iterable of batches, of which the first 1,000 are read.
         y: targets, likewise; None with a dataset.
         sample_weight: (samples,), likewise.
 
@@ -53,7 +53,7 @@ def check(model: keras.Model, x: Any, y: Any = None, sample_weight: Any = None) 
 
 
 def _batches(x: Any, y: Any, sample_weight: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield inputs, targets and sample weights: of arrays all at once, of a dataset batch by batch."""
+    """Yield inputs, targets and sample weights: arrays as one batch, a dataset batch by batch."""
     is_of_batches = isinstance(x, Iterable) and not isinstance(x, np.ndarray | list | tuple | dict)
     if y is not None or not is_of_batches or hasattr(x, "shape"):
         yield x, y, sample_weight

@@ -1,4 +1,4 @@
-"""What a rule has found, and the words that the rules share."""
+"""`Finding`, which a rule returns, and functions for the text that several rules share."""
 
 import dataclasses
 import math
@@ -18,15 +18,15 @@ class Finding:
 
     Attributes:
         rule: a key of `RULES`.
-        severity: "error" where the network does not train, "warning" where it could do better, "note" for what is
-            a fault in some programs and intended in others.
-        layers: those concerned, input to output; empty where it is the whole network.
+        severity: "error" if it keeps the network from training, "warning" if the network could do better without
+            it, "note" for what is a fault in some programs and intended in others.
+        layers: the names of the layers concerned, from input to output; empty if it is the whole network.
         epoch: the first epoch with the sign, counted from 0 as in TensorBoard; -1 for what was there before training.
-        statistics: dict of name to number, what triggered the rule.
-        seen: what was seen, with its number, a sentence.
-        meaning: what it means, a sentence.
-        remedy: what to do, a sentence.
-        advice: list of `Advice`, best first: what cured this fault in an experiment, and how often.
+        statistics: the numbers that triggered the rule, by name.
+        seen: what was seen, with its number, as text.
+        meaning: what it means, as text.
+        remedy: what to do, as text.
+        advice: list of `Advice`, best first: the remedies that cured this fault in an experiment, and how often.
         follows_from: the rule whose finding is the cause of this one; None for a cause.
     """
 
@@ -46,11 +46,11 @@ class Finding:
 
     @property
     def message(self) -> str:
-        """What was seen, what it means, what to do; epochs are counted from 1, as Keras prints them."""
+        """What was seen, what it means and what to do, as one text; epochs are counted from 1, as Keras prints them."""
         return f"{self.seen} {self.meaning} {self.remedy}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as dicts and lists for JSON; a statistic that is no finite number becomes None."""
+        """Return the finding as dicts and lists for JSON; a statistic that is NaN or infinite becomes None."""
         statistics = {name: number if math.isfinite(number) else None for name, number in self.statistics.items()}
         return dataclasses.asdict(self) | {"statistics": statistics, "message": self.message}
 
@@ -58,14 +58,14 @@ class Finding:
 def before_training(
     rule: str, severity: str, sentences: tuple[str, str, str], layers: Sequence[str] = (), **statistics: float
 ) -> Finding:
-    """Return a finding about what was so from the start.
+    """Return a finding about what is known before training.
 
     Args:
         rule: a key of `RULES`.
         severity: "error", "warning" or "note".
         sentences: what was seen; what it means; what to do.
-        layers: those concerned.
-        statistics: what triggered the rule.
+        layers: the layers concerned.
+        statistics: the numbers that triggered the rule.
     """
     return Finding(
         rule, severity, [*layers], -1, {name: float(number) for name, number in statistics.items()}, *sentences
@@ -87,16 +87,16 @@ def in_training(
     """Return a finding about the epochs of a training.
 
     Args:
-        evidence: what it was found in.
+        evidence: the evidence that it was found in.
         rule: a key of `RULES`.
-        severity: "error" or "warning".
-        layers: those concerned.
-        index: of the first epoch with the sign, among the epochs recorded.
-        statistics: what triggered the rule.
-        sentences: what was seen, without its end; what it means; what to do.
+        severity: "error", "warning" or "note".
+        layers: the layers concerned.
+        index: row of the first epoch with the sign, among the epochs recorded.
+        statistics: the numbers that triggered the rule.
+        sentences: what was seen, without full stop, as the epochs are appended; what it means; what to do.
         names_layers: whether the first sentence names all layers concerned.
         last_epoch: the last epoch with the sign; None for the last one recorded.
-        is_as_tried: whether the fault is the one whose remedies were counted in an experiment.
+        is_as_tried: whether the fault is the one that the experiment's remedies were applied to.
     """
     seen, meaning, remedy = sentences
     epoch = evidence.epochs[index]
@@ -111,7 +111,7 @@ def in_training(
 
 
 def span(layers: Sequence[str], evidence: Evidence) -> str:
-    """Return the layers as text: `dense_2 to dense_5`, or their names, or how many there are."""
+    """Return the layers as text: a range such as `dense_2 to dense_5`, a list, or their number."""
     order = layer_order(evidence)
     indices = [order.index(layer) for layer in layers if layer in order]
     if len(indices) == len(layers) > 2 and indices == list(range(indices[0], indices[-1] + 1)):
@@ -126,7 +126,7 @@ def layer_order(evidence: Evidence) -> list[str]:
 
 
 def activation_of(evidence: Evidence, kernel: str) -> str | None:
-    """Return the name of the activation of a kernel's layer, where it is known."""
+    """Return the name of the activation of a kernel's layer; None where it is not known."""
     return evidence.facts.get("kernels", {}).get(kernel, {}).get("activation")
 
 
@@ -156,7 +156,7 @@ def number(value: float) -> str:
 
 
 def count(many: int, thing: str) -> str:
-    """Return a number of things.
+    """Return a number and a noun, in the plural if necessary.
 
     >>> count(1, "weight"), count(2000, "weight")
     ('1 weight', '2,000 weights')
@@ -165,16 +165,16 @@ def count(many: int, thing: str) -> str:
 
 
 def default_rate(evidence: Evidence) -> float:
-    """Return the learning rate that Keras gives the optimizer unless it is told another."""
+    """Return the default learning rate of the optimizer in Keras."""
     return DEFAULT_RATES.get(evidence.facts.get("optimizer", ""), 0.001)
 
 
 def smaller_rate(evidence: Evidence, factor: float = 10) -> str:
-    """`Divide the learning rate of 10 by 1,000: the default of SGD is 0.01.`
+    """Return advice such as `Divide the learning rate of 10 by 1,000: the default of SGD is 0.01`.
 
     Args:
         evidence: of the training.
-        factor: to divide by, where the rate is not above the optimizer's default by more.
+        factor: divisor that is used unless the rate is more than this many times the optimizer's default.
     """
     rate, default = evidence.facts.get("learning_rate"), default_rate(evidence)
     if not rate:
@@ -186,13 +186,13 @@ def smaller_rate(evidence: Evidence, factor: float = 10) -> str:
 
 
 def change_rate(verb: str, evidence: Evidence) -> str:
-    """`Raise the learning rate from 0.1`, or without the number where it is not known."""
+    """Return `Raise the learning rate from 0.1`, without the number where the rate is not known."""
     rate = evidence.facts.get("learning_rate")
     return f"{verb} the learning rate" + (f" from {rate:g}" if rate else "")
 
 
 def weight_gain(evidence: Evidence, kernel: str) -> float:
-    """Return the mean magnitude of a kernel's weights before training times the root of the inputs of a unit.
+    """Return how much a kernel's initial weights enlarge a signal: their mean magnitude times the root of the fan-in.
 
     It is 1.1 with He normal weights and 0.7 with Glorot normal ones in a layer as wide as the one before.
     """

@@ -1,8 +1,8 @@
-"""The diagnosis: all rules asked, and what they find put in order, causes first.
+"""The diagnosis: evaluates all rules and orders their findings, causes first.
 
-A rule that finds something names one of many signs. A wrong loss leaves an accuracy at chance level, gradients that are
-0 and a loss that stands still; only the first is to be mended. So each rule says here what may follow from its fault,
-and a finding that another explains is told as following from it, without advice of its own.
+One fault triggers several rules. A loss that does not fit the last layer also leads to gradients of 0, a loss that does
+not fall and an accuracy at chance level; only the loss has to be corrected. `EXPLAINS` therefore lists for each rule
+the other rules that its fault may trigger, and a finding that another one explains is listed under it, without advice.
 """
 
 import dataclasses
@@ -64,7 +64,7 @@ IN_TRAINING: tuple[Rule, ...] = (
     training_rules.loss_oscillating,
     training_rules.accuracy_at_chance,
 )
-"""Rules about the epochs, causes before what follows from them."""
+"""Rules about the epochs, causes before their consequences."""
 
 RULES: dict[str, Rule] = {rule.__name__: rule for rule in (*BEFORE_TRAINING, *IN_TRAINING)}
 """Each rule by its name."""
@@ -120,11 +120,11 @@ EXPLAINS: dict[str, set[str]] = {
     "loss_not_falling": {"accuracy_at_chance", "loss_oscillating"},
     "loss_oscillating": {"accuracy_at_chance"},
 }
-"""A rule's name to the rules that may speak because of its fault."""
+"""The name of each rule, and the names of the other rules that its fault may trigger."""
 
 
 def diagnose(evidence: Evidence) -> list[Finding]:
-    """Return what is wrong with a training: causes first, then what follows from them, then notes.
+    """Return what is wrong with a training: causes first, then their consequences, then notes.
 
     >>> [(finding.rule, finding.follows_from) for finding in diagnose(diagnosis.evidence)]
     [('vanishing_gradient', None), ('loss_not_falling', 'vanishing_gradient')]
@@ -138,10 +138,10 @@ def diagnose(evidence: Evidence) -> list[Finding]:
 
 
 def in_order(found: list[Finding]) -> list[Finding]:
-    """Return findings with what each follows from, causes first.
+    """Return the findings, causes first, with `follows_from` filled in.
 
-    A finding follows from the first of those before it that explains it and was seen no later. A note that explains an
-    error is its cause, and an error itself; of several such notes the likeliest, unless a warning or an error does.
+    A finding follows from the first finding before it whose rule explains it (`EXPLAINS`) and that was seen no later.
+    Warnings and errors are preferred as causes to notes. A note that is the cause of an error becomes an error.
 
     Args:
         found: what the rules found, in the order of `RULES`.

@@ -1,9 +1,9 @@
-"""Rules about the epochs of a training: each reads what was recorded and says what is wrong, or nothing.
+"""Rules about the epochs of a training: each reads what was recorded and returns a finding or None.
 
-A rule asks for a sign that lasts, and most rules speak only of networks that are not learning: nearly every sign of
-trouble, a gradient that falls off towards the input, dead units, a loss that stands still for a while, is found in
-networks that learn well, too. The thresholds were chosen on one half of a collection of trainings and tried on the
-other (`python -m benchmarks.diagnosis` in the repository trains it and prints both).
+A rule requires a sign that lasts for several epochs, and most rules report only networks that are not learning: nearly
+every sign of trouble, such as gradients that shrink towards the input, dead units or a loss that stays the same for a
+while, occurs in networks that learn well, too. The thresholds were chosen on one half of a collection of trainings and
+tested on the other (`python -m benchmarks.diagnosis` in the repository trains it and prints both).
 """
 
 import math
@@ -30,73 +30,74 @@ from .finding import (
 from .model_rules import CROSS_ENTROPIES, DISTANCES
 
 PATIENCE = 3
-"""Epochs, at least, in which a sign must have been seen without a break."""
+"""Smallest number of consecutive epochs in which a sign must have been seen."""
 
 MIN_EPOCHS, MIN_SHARE_OF_EPOCHS = 8, 0.4
-"""Epochs, and share of the planned ones, before which nobody can tell a slow start from a loss that will never fall.
+"""Number of epochs, and share of the planned ones, before which a slow start looks like a loss that will never fall.
 (AUTOTRAINER waits for 0.3 of the epochs: Zhang et al., ICSE 2021.)"""
 
 MAX_LOSS_SHARE = 0.95
 """A network is learning once its loss is below this share of where it began, or of the loss at chance level."""
 
 MIN_NORM_RATIO = 0.03
-"""Gradient norm of a layer over that of the layer with the largest, below which it has vanished. Of 76 kinds of
-healthy network nearly all stay above 0.1; those that fail by vanishing are below 0.02. (AUTOTRAINER asks for 0.001,
-first layer over last, and SageMaker Debugger for a mean magnitude below 1e-7: both are silent on the tutorial's
-failure.)"""
+"""Gradient norm of a layer divided by the largest norm of any layer, below which the gradient has vanished. Of 76
+kinds of healthy network nearly all stay above 0.1; those that fail by vanishing are below 0.02. (AUTOTRAINER uses
+0.001, first layer over last, and SageMaker Debugger a mean magnitude below 1e-7: neither finds the tutorial's failure.)
+"""
 
 MAX_GRADIENT_RATIO = 10
-"""Mean magnitude of a kernel's gradient over that of its weights, from which it explodes: one step at a learning rate
-of 0.1 would put new values in place of all weights."""
+"""Mean magnitude of a kernel's gradient divided by that of its weights, above which the gradient explodes: one step of
+SGD at a learning rate of 0.1 replaces all weights."""
 
 DEAD_SHARE = 0.9
-"""Share of a layer's units that are zero on the whole probe, from which the layer is dead: next to nothing passes.
-Healthy ReLU networks have layers with half of their units dead. (SageMaker Debugger asks for 0.5.)"""
+"""Share of a layer's units that are zero on the whole probe, from which the layer is called dead: next to nothing
+passes. Healthy ReLU networks have layers with half of their units dead. (SageMaker Debugger uses 0.5.)"""
 
 SATURATED_SHARE = 0.9
 """Share of a layer's outputs where the derivative of tanh or sigmoid is below a tenth of its largest value, from which
-the layer is saturated. Healthy networks come to 0.7 while they train. (SageMaker Debugger asks for half of the units,
-with inputs beyond 9.5, where tanh is 1 - 1e-8.)"""
+the layer is called saturated. Healthy networks reach 0.7 while they train. (SageMaker Debugger requires half of the
+units, with inputs beyond 9.5, where tanh is 1 - 1e-8.)"""
 
 MIN_UPDATE_RATIO = 1e-5
-"""Change of a kernel in an epoch over its L1 norm, below which it does not move. (By Karpathy's rule of thumb one
-step of a healthy network makes 1e-3; SageMaker Debugger asks for 1e-8.)"""
+"""L1 norm of a kernel's change in an epoch divided by that of the kernel, below which it does not move. (By Karpathy's
+rule of thumb it is 1e-3 for one step of a healthy network; SageMaker Debugger uses 1e-8.)"""
 
 MAX_UPDATE_RATIO = 2.0
-"""Change of a kernel in an epoch over its L1 norm, from which nothing of the old weights is left. (SageMaker Debugger
-asks for 10.)"""
+"""L1 norm of a kernel's change in an epoch divided by that of the kernel, above which nothing of the old weights is
+left. (SageMaker Debugger uses 10.)"""
 
 MIN_LOSS_FALL = 0.01
-"""Decrease of the loss over the last half of the epochs, as a share of where it began, below which it is not
+"""Decrease of the loss over the last half of the epochs, as a share of `_reference_loss`, up to which it is not
 falling."""
 
 MAX_MEAN_INCREASE, MIN_TURNS = 0.025, 1 / 3
-"""Mean increase of the loss per epoch, decreases counted as 0, as a share of the loss at chance level or of where it
-began; and share of the epochs in which the loss changes direction: from both on it oscillates. In healthy networks the
-mean increase stays below 0.015."""
+"""Mean increase of the loss per epoch, decreases counted as 0, as a share of `_loss_scale`; and share of the epochs in
+which the loss changes direction. A loss that reaches both oscillates. In healthy networks the mean increase stays below
+0.015."""
 
 MAX_WEIGHT_GAIN = 2.5
-"""Mean magnitude of a kernel's weights times the root of the inputs of a unit, up to which they are of ordinary size:
-1.1 with He normal weights, 0.7 with Glorot's."""
+"""`weight_gain` of a kernel, from which its initial weights count as large in the remedies: 1.1 with He normal weights,
+0.7 with Glorot's."""
 
 MIN_SPREAD = 1e-3
-"""Difference between the answers to two samples, as a share of the largest answer, up to which they are alike."""
+"""Difference between the predictions for two samples, as a share of the largest, up to which they count as equal."""
 
 MIN_STEPS = 30
-"""Steps of a training, below which there are too few to learn anything from scratch."""
+"""Number of steps of a training below which nothing can be learned from scratch."""
 
 CHANCE_MARGIN = 0.1
-"""Accuracy above chance level, as a share of the distance from there to 1, up to which it counts as chance level."""
+"""Largest excess of an accuracy over chance level, as a share of the distance from there to 1, that still counts as
+chance level."""
 
 FLATTENING_ACTIVATIONS = {"tanh", "sigmoid", "softmax", "softsign", "hard_sigmoid", "hard_tanh"}
-"""Activations whose slope goes to zero on both sides, so that a gradient behind them shrinks, even to exactly zero."""
+"""Activations that are flat on both sides, so that the gradient of earlier layers shrinks, even to exactly 0."""
 
 
 def nonfinite(evidence: Evidence) -> Finding | None:
-    """NaN or infinity in the loss, in a gradient or in a weight, up to the last epoch.
+    """NaN or infinity in the loss, in a gradient or in a weight, still there in the last epoch.
 
-    The loss does not tell of every NaN in a weight: on some processors TensorFlow computes ReLU of NaN as 0.
-    (SageMaker Debugger's ExplodingTensor asks for loss and gradients.)
+    A NaN in a weight does not always show in the loss: on some processors TensorFlow computes ReLU of NaN as 0.
+    (SageMaker Debugger's ExplodingTensor looks at loss and gradients.)
     """
     loss = evidence.metrics.get("loss", np.zeros(len(evidence.epochs)))
     loss_is_finite = bool(np.isfinite(loss[-1]))
@@ -125,7 +126,7 @@ def nonfinite(evidence: Evidence) -> Finding | None:
         meaning = "Every prediction that uses these weights is NaN or wrong."
     remedy = f"{smaller_rate(evidence)}, or clip the gradients with clipnorm=1."
     if not in_weights_only and not evidence.inputs:
-        remedy = f"See that the data hold no NaN. If they do not: {remedy[0].lower()}{remedy[1:]}"
+        remedy = f"Check the data for NaN first. If there is none, {remedy[0].lower()}{remedy[1:]}"
     statistics = {f"nonfinite_{tensors}": count for tensors, count in number.items()} | {"loss": float(loss[-1])}
     sentences = (seen, meaning, remedy)
     has_large_weights = any(
@@ -147,8 +148,8 @@ def nonfinite(evidence: Evidence) -> Finding | None:
 def vanishing_gradient(evidence: Evidence) -> Finding | None:
     """A layer's gradient norm is a small part of the largest layer's, while the network does not learn.
 
-    All layers count, not only the first: with weights in [0, 1] the smallest gradient is in the middle. Layers behind a
-    dead one have no gradient at all, which is another fault.
+    All layers are compared, not only the first: with weights in [0, 1] the smallest gradient is in the middle. A layer
+    before a dead one has no gradient at all, which `dead_units` reports.
     """
     if not evidence.gradients or _is_learning(evidence):
         return None
@@ -184,16 +185,16 @@ def vanishing_gradient(evidence: Evidence) -> Finding | None:
             seen += f"; up to {statistics['saturated']:.0%} of a layer's outputs are saturated"
     last_epoch = evidence.epochs[seen_in.stop - 1]
     statistics["last_epoch"] = last_epoch
-    meaning = "A layer with so small a gradient hardly changes, and the network has not learned."
-    remedy = "Use Glorot initial weights with tanh, or ReLU with He ones; sigmoid makes gradients vanish."
+    meaning = "A layer with so small a gradient learns hardly anything, and the network has not learned."
+    remedy = "Use tanh with Glorot or ReLU with He initial weights, not sigmoid, or add layer normalization."
     rule, index, sentences = "vanishing_gradient", seen_in.start, (seen, meaning, remedy)
     return in_training(evidence, rule, "error", layers, index, statistics, sentences, last_epoch=last_epoch)
 
 
 def exploding_gradient(evidence: Evidence) -> Finding | None:
-    """A kernel's gradient is many times larger than its weights, in a network that does not learn, or breaks.
+    """A kernel's gradient is many times larger than its weights, in a network that does not learn or becomes NaN.
 
-    Measured against the weights, because gradients scale with the loss, and so with the unit of what is predicted.
+    It is compared with the weights because gradients scale with the loss, and so with the unit of the targets.
     """
     if not evidence.gradients or _has_recovered(evidence):
         return None
@@ -215,12 +216,16 @@ def exploding_gradient(evidence: Evidence) -> Finding | None:
         f"The gradient of {names[layer]} is {times(ratio[first, layer])} larger than its weights "
         f"(mean |gradient| {gradient[first, layer]:.2g}, mean |weight| {weight[layer]:.2g})"
     )
-    meaning = "One step along it replaces the weights instead of correcting them."
-    remedy = "Use smaller initial weights (He with ReLU, Glorot with tanh), or normalize the hidden layers."
+    meaning = "Unless the learning rate is tiny, a step of SGD replaces such weights instead of correcting them."
+    remedy = (
+        "Use smaller initial weights (He with ReLU, Glorot with tanh), or add batch or layer normalization after each "
+        "hidden layer."
+    )
     has_large_weights = weight_gain(evidence, names[layer]) >= MAX_WEIGHT_GAIN
     if not has_large_weights:
         remedy = (
-            "Clip the gradients with clipnorm=1, normalize the hidden layers, or use Adam at its default rate, 0.001."
+            "Clip the gradients with clipnorm=1, add batch or layer normalization after each hidden layer, or use Adam "
+            "at its default learning rate, 0.001."
         )
     layers = chosen_names(names, ratio[first] > MAX_GRADIENT_RATIO)
     return in_training(
@@ -236,9 +241,10 @@ def exploding_gradient(evidence: Evidence) -> Finding | None:
 
 
 def dead_units(evidence: Evidence) -> Finding | None:
-    """A layer of ReLU units is zero on all inputs, so that no gradient passes.
+    """Nine in ten units of a ReLU layer, or more, are zero on all inputs, so that hardly any gradient passes.
 
-    Seen on the probe of `ActivationMonitor`; without one, by kernels of ReLU layers whose gradient is exactly zero.
+    It is seen on the probe, the inputs given to `ActivationMonitor`; without a probe, only a layer whose units are all
+    dead is seen, because the gradient of its kernel is exactly zero.
     """
     if evidence.activations and "dead_fraction" in evidence.activations.history:
         names, dead = evidence.activations.layers, np.nan_to_num(evidence.activations.history["dead_fraction"])
@@ -252,23 +258,24 @@ def dead_units(evidence: Evidence) -> Finding | None:
         return None
     sentences = (
         f"{{layer}} is dead: {{share:.0%}} {what}",
-        "A unit that is zero on every input gets no gradient, so it cannot recover.",
-        "Use wider or fewer layers, or ELU instead of ReLU; see that the biases do not start far below zero.",
+        "A unit that is zero on every input gets no gradient, so it hardly ever recovers.",
+        "Use wider or fewer layers, or ELU instead of ReLU. Check that the biases do not start far below 0 and that "
+        "the learning rate is not too large.",
     )
     return _layers_at_fault(evidence, "dead_units", names, dead, dead >= threshold, sentences)
 
 
 def saturated(evidence: Evidence) -> Finding | None:
-    """Nearly all outputs of a tanh or sigmoid layer are where the function is flat; seen on the probe alone."""
+    """Nearly all outputs of a tanh or sigmoid layer lie where the activation is flat; found only with a probe."""
     if not evidence.activations or "saturated_fraction" not in evidence.activations.history:
         return None
-    # The last layer is left out: a classifier that is certain saturates it.
+    # The last layer is left out: confident predictions of a classifier saturate it.
     names, share = evidence.activations.layers[:-1], evidence.activations.history["saturated_fraction"][:, :-1]
     share = np.nan_to_num(share)
     sentences = (
         "{share:.0%} of the outputs of {layer} are saturated",
-        "There the activation is flat, and next to no gradient passes.",
-        "Use smaller initial weights (Glorot), or ReLU with He ones, or layer normalization.",
+        "They lie where the activation is flat, so next to no gradient passes.",
+        "Use Glorot initial weights, or ReLU with He initial weights, or add layer normalization.",
     )
     return _layers_at_fault(evidence, "saturated", names, share, share > SATURATED_SHARE, sentences)
 
@@ -281,7 +288,7 @@ def _layers_at_fault(
     is_at_fault: np.ndarray,
     sentences: tuple[str, str, str],
 ) -> Finding | None:
-    """The finding about a share of each layer's units, (epochs, layers); None where no sign lasts."""
+    """The finding about `share`, (epochs, layers), of each layer's units or outputs; None where no sign lasts."""
     first = _since(is_at_fault.any(axis=1)) if names else None
     if first is None:
         return None
@@ -306,16 +313,19 @@ def weights_not_moving(evidence: Evidence) -> Finding | None:
         return None
     statistics = {"largest_update_ratio": float(largest[-1])}
     seen = f"No kernel changes by more than {statistics['largest_update_ratio']:.1g} of its norm in an epoch"
-    meaning = "The network is still what its initial weights made it."
+    meaning = "The network is practically the same as before training."
     default = default_rate(evidence)
-    remedy = f"{change_rate('Raise', evidence)} to {default:g}, its default."
+    remedy = f"{change_rate('Raise', evidence)} to {default:g}, the optimizer's default."
     if (evidence.facts.get("learning_rate") or 0.0) >= default / 100:
-        remedy = "See that the loss depends on the layers, and that their gradients are not 0."
+        remedy = (
+            "Check that the loss depends on these layers, that their gradients are not 0, and that no schedule has "
+            "lowered the learning rate to nearly 0."
+        )
     return in_training(evidence, "weights_not_moving", "error", names, first, statistics, (seen, meaning, remedy))
 
 
 def updates_too_large(evidence: Evidence) -> Finding | None:
-    """In some epoch half of the kernels changed by twice their own norm or more, and nothing was learned since."""
+    """In some epoch half of the kernels changed by more than twice their own norm, and nothing was learned since."""
     if not evidence.weights or _has_recovered(evidence):
         return None
     names, ratio = _kernels(evidence.weights, "update_ratio")
@@ -332,24 +342,27 @@ def updates_too_large(evidence: Evidence) -> Finding | None:
 
 
 def loss_not_falling(evidence: Evidence) -> Finding | None:
-    """The loss is where it began, or at chance level, and did not fall over the last half of the epochs."""
+    """The loss is where it began, or at chance level, and did not fall in the last half of the epochs."""
     loss = evidence.metrics.get("loss")
     if loss is None or not _can_be_judged(evidence) or _is_learning(evidence) or not np.isfinite(loss[-1]):
         return None
-    if not loss.any():  # a train step of one's own that reports none
+    if not loss.any():  # a custom train_step that reports none
         return None
     reference = _reference_loss(evidence)
     middle, now = (_smoothed(loss, index) for index in (len(loss) // 2, len(loss) - 1))
     if middle - now > MIN_LOSS_FALL * reference:
         return None
     statistics = {"first": float(loss[0]), "now": float(now), "reference": float(reference)}
-    chance = f"; chance level is {number(evidence.chance_loss)}" if evidence.chance_loss else ""
-    seen = f"The loss does not fall ({number(loss[0])} in the first epoch, {number(now)} in the last{chance})"
-    meaning = "The network has learned nothing so far, and more epochs like these will not change that."
+    chance = f"; {number(evidence.chance_loss)} at chance level" if evidence.chance_loss else ""
+    seen = f"The loss is not falling ({number(loss[0])} in the first epoch, {number(now)} in the last{chance})"
+    meaning = "The network has learned next to nothing, and more epochs alone are unlikely to change that."
     rate, default = evidence.facts.get("learning_rate"), default_rate(evidence)
-    remedy = f"{change_rate('Change', evidence)}: try a hundred times larger and a hundred times smaller."
+    remedy = (
+        f"{change_rate('Change', evidence)}: try a hundred times more and a hundred times less. Check that x and y "
+        "belong together."
+    )
     if rate and rate < default / 5:
-        remedy = f"{change_rate('Raise', evidence)} to {default:g}, its default."
+        remedy = f"{change_rate('Raise', evidence)} to {default:g}, the optimizer's default."
     elif rate and rate > default * 5:
         remedy = f"{smaller_rate(evidence)}."
     sentences, is_low = (seen, meaning, remedy), bool(rate and rate < default / 5)
@@ -357,7 +370,7 @@ def loss_not_falling(evidence: Evidence) -> Finding | None:
 
 
 def loss_oscillating(evidence: Evidence) -> Finding | None:
-    """The loss goes up and down from epoch to epoch, by a fortieth of the loss at chance level or of where it began."""
+    """The loss goes up and down by a fortieth, or more, of its value at chance level or in the first epoch."""
     loss = evidence.metrics.get("loss")
     if loss is None or not _can_be_judged(evidence):
         return None
@@ -372,7 +385,7 @@ def loss_oscillating(evidence: Evidence) -> Finding | None:
     first = len(loss) - window
     mean_change = float(np.abs(changes).mean())
     statistics = {"mean_change": mean_change, "mean_increase": float(mean_increase), "turns": float(turns)}
-    seen = f"The loss goes up and down by {mean_change:.2g} per epoch and turns in {turns:.0%} of the epochs"
+    seen = f"The loss goes up and down by {mean_change:.2g} per epoch and changes direction in {turns:.0%} of them"
     meaning = "The steps are too large or too noisy to settle in a minimum."
     remedy = f"{smaller_rate(evidence)}, or use larger batches."
     is_high = (evidence.facts.get("learning_rate") or 0.0) > default_rate(evidence)
@@ -381,9 +394,9 @@ def loss_oscillating(evidence: Evidence) -> Finding | None:
 
 
 def accuracy_at_chance(evidence: Evidence) -> Finding | None:
-    """The training accuracy is that of the same answer to every input, or the same in every epoch to the last digit.
+    """The training accuracy is no better than always predicting the most frequent class, or does not change at all.
 
-    Chance level is the share of the most frequent label seen, or 1/k where no labels were seen of k classes.
+    Chance level is the share of the most frequent label seen, or 1/k for k classes where no labels were seen.
     """
     accuracy, classes = evidence.accuracy, _number_of_classes(evidence)
     if accuracy is None or not classes or not _can_be_judged(evidence):
@@ -406,16 +419,16 @@ def accuracy_at_chance(evidence: Evidence) -> Finding | None:
     statistics = {"accuracy": float(window.mean()), "chance": chance}
     level = f"chance level for {classes} classes: {chance:.3g}"
     if not is_balanced:
-        level = f"as high as for the answer {answer} to every input, {chance:.3f}"
+        level = f"always predicting {answer} gives {chance:.3f}"
     seen = f"The training accuracy is {window.mean():.3f} ({level})"
-    meaning = "The network has not learned to tell the classes apart."
-    remedy = "See that inputs and labels belong together."
+    meaning = "The network has not learned to distinguish the classes."
+    remedy = "Check that inputs and labels belong together, for instance that x and y were not shuffled separately."
     index, sentences = len(accuracy) - len(window), (seen, meaning, remedy)
     return in_training(evidence, "accuracy_at_chance", "error", [], index, statistics, sentences)
 
 
 def accuracy_contradicts_loss(evidence: Evidence) -> Finding | None:
-    """The loss has halved, and the accuracy is the same to the last digit."""
+    """The loss has halved, but the accuracy has not changed at all."""
     accuracy, loss = evidence.accuracy, evidence.metrics.get("loss")
     if accuracy is None or loss is None or len(loss) < PATIENCE or not np.isfinite([loss[0], loss[-1]]).all():
         return None
@@ -424,14 +437,14 @@ def accuracy_contradicts_loss(evidence: Evidence) -> Finding | None:
     if max(evidence.class_shares.values(), default=0.0) >= 0.9:
         return None
     statistics = {"accuracy": float(accuracy[-1]), "first": float(loss[0]), "now": float(loss[-1])}
-    seen = f"The loss falls from {number(loss[0])} to {number(loss[-1])}, and the accuracy stays at {accuracy[-1]:.3f}"
-    meaning = "What the loss rewards is not what the accuracy counts."
+    seen = f"The loss falls from {number(loss[0])} to {number(loss[-1])}, but the accuracy stays at {accuracy[-1]:.3f}"
+    meaning = "The loss and the accuracy do not measure the same thing."
     remedy = "Choose a metric that fits the targets: accuracy for classes, mean_absolute_error for numbers."
     return in_training(evidence, "accuracy_contradicts_loss", "error", [], 0, statistics, (seen, meaning, remedy))
 
 
 def predictions_alike(evidence: Evidence) -> Finding | None:
-    """The network gives all samples of a batch the same answer; said only where the predictions were seen."""
+    """The network predicts the same for all samples of a batch; found only where predictions were recorded."""
     if evidence.predictions is None or _is_learning(evidence):
         return None
     spread = evidence.predictions.history["spread"]
@@ -442,13 +455,11 @@ def predictions_alike(evidence: Evidence) -> Finding | None:
     if first is None:
         return None
     statistics = {"spread": float(spread[-1].max()), "answer": float(highest[-1, 0])}
-    seen = f"The network gives all inputs the same answer, {number(lowest[-1, 0])}"
+    seen = f"The prediction is the same for all inputs, {number(lowest[-1, 0])}"
     if lowest.shape[1] > 1 or lowest[-1, 0] != highest[-1, 0]:
-        seen = (
-            f"The answers of the network differ by less than {number(max(spread[-1].max(), 1e-9))} from input to input"
-        )
-    meaning = "It does not look at its inputs."
-    remedy = "See that the inputs differ and are scaled, and that the hidden layers pass them on."
+        seen = f"The predictions for different inputs differ by no more than {number(max(spread[-1].max(), 1e-9))}"
+    meaning = "The output of the network does not depend on its inputs."
+    remedy = "Check that the inputs differ and are scaled, and that no hidden layer is dead, saturated or constant."
     return in_training(evidence, "predictions_alike", "error", [], first, statistics, (seen, meaning, remedy))
 
 
@@ -461,8 +472,9 @@ def gradients_zero(evidence: Evidence) -> Finding | None:
         return None
     sentences = (
         "All gradients are exactly 0",
-        "The loss does not depend on the weights, as far as the gradients tell, and nothing is learned.",
-        "See that the loss is computed from the output of the network, and that no layer cuts the gradient off.",
+        "With gradients of 0 the optimizer has nothing to follow, and nothing is learned.",
+        "Check that the loss is computed from the output of the network, and that nothing between them blocks the "
+        "gradient, such as dead units, stop_gradient or argmax.",
     )
     return in_training(evidence, "gradients_zero", "error", [], first, {}, sentences)
 
@@ -475,27 +487,29 @@ def _gradients_are_zero(evidence: Evidence) -> np.ndarray:
 
 
 def impossible_loss(evidence: Evidence) -> Finding | None:
-    """A loss below 0 of a loss function that cannot be, or exactly 0 from the start."""
+    """A loss below 0 though the loss function is never negative, or a loss of exactly 0 from the start."""
     loss, name = evidence.metrics.get("loss"), evidence.output.get("loss")
     if loss is None or not np.isfinite(loss).all():
         return None
     is_known = name in CROSS_ENTROPIES + DISTANCES and np.nan_to_num(evidence.facts.get("penalty", 0.0)) >= 0
     if is_known and (loss < 0).any():
         first = int(np.argmax(loss < 0))
-        seen, meaning = f"The loss is {number(loss[-1])}", f"{name} is never below 0 for targets that it is made for."
+        seen, meaning = f"The loss is {number(loss[-1])}", f"{name} is never below 0 if the targets are valid."
     elif len(loss) >= PATIENCE and (loss == 0).all() and _gradients_are_zero(evidence)[0]:
         first = 0
-        seen, meaning = "The loss is exactly 0", "There is nothing to learn from a loss that is 0 from the start."
+        seen, meaning = "The loss is exactly 0", "Nothing can be learned from a loss that is 0 from the start."
     else:
         return None
-    remedy = "See that the targets are what the loss is made for."
+    remedy = (
+        "Check that the targets have the form that the loss expects, and that no sample weights are negative or all 0."
+    )
     return in_training(
         evidence, "impossible_loss", "error", [], first, {"loss": float(loss[-1])}, (seen, meaning, remedy)
     )
 
 
 def no_gradient(evidence: Evidence) -> Finding | None:
-    """The optimizer that was listened to never received a gradient, or none of some kernels."""
+    """The optimizer never received a gradient, or none for some kernels."""
     if not evidence.gradients or not evidence.epochs or evidence.facts.get("trainable_variables") == 0:
         return None
     names, mean = _kernels(evidence.gradients, "abs_mean")
@@ -506,15 +520,16 @@ def no_gradient(evidence: Evidence) -> Finding | None:
         return None
     if np.isnan(evidence.gradients.history["nonfinite"]).all():
         sentences = (
-            f"The optimizer of the model, {evidence.facts.get('optimizer')}, never received a gradient",
-            "Nothing can be said about gradients: something else changes the weights.",
-            "Name the optimizer that trains them: Diagnosis(optimizer=...).",
+            f"The watched optimizer, {evidence.facts.get('optimizer')}, has received no gradient",
+            "If the weights change, another optimizer changes them, and its gradients are not recorded.",
+            "Pass the optimizer that trains the network: Diagnosis(optimizer=...).",
         )
         return in_training(evidence, "no_gradient", "warning", [], 0, {}, sentences)
     sentences = (
-        f"The loss does not depend on {span(layers, evidence)}",
-        "A kernel without a gradient stays as it was made.",
-        "See what lies between it and the loss, such as stop_gradient or argmax, or set trainable = False.",
+        f"No gradient has reached {span(layers, evidence)}",
+        "The loss does not depend on a kernel without a gradient, which keeps its initial values.",
+        "Look for stop_gradient, argmax or a missing connection between it and the loss; if that is intended, set "
+        "trainable = False.",
     )
     severity = "warning" if _is_learning(evidence) else "error"
     if evidence.facts.get("has_own_train_step"):  # as of a GAN, where another optimizer may train these layers
@@ -523,7 +538,7 @@ def no_gradient(evidence: Evidence) -> Finding | None:
 
 
 def few_steps(evidence: Evidence) -> Finding | None:
-    """The whole training has a few steps only, and the network has not learned."""
+    """The whole training has fewer than 30 steps, and the network has not learned."""
     steps = evidence.facts.get("sampled_steps")
     if (
         not steps
@@ -536,22 +551,22 @@ def few_steps(evidence: Evidence) -> Finding | None:
         return None
     total = steps * len(evidence.epochs)
     sentences = (
-        f"The training had {total} steps, {steps} in an epoch",
-        "Each step changes the weights once, and by little.",
-        "Train for more epochs, or in smaller batches.",
+        f"The training had only {total} steps, {steps} per epoch",
+        "Each step changes the weights once, and only a little.",
+        "Train for more epochs, or with a smaller batch_size.",
     )
     return in_training(evidence, "few_steps", "note", [], 0, {"steps": float(total)}, sentences)
 
 
 def _since(is_seen: Any, patience: int = PATIENCE) -> int | None:
-    """The index from which a sign has been there without a break until now; None where that is too short a time."""
+    """The index since which a sign has been there in every epoch; None if that is fewer than `patience` epochs."""
     breaks = np.flatnonzero(~np.asarray(is_seen, bool))
     first = int(breaks[-1]) + 1 if breaks.size else 0
     return first if len(is_seen) - first >= patience else None
 
 
 def _first_stretch(is_seen: np.ndarray, patience: int = PATIENCE) -> slice | None:
-    """The first stretch of epochs in which a sign is there without a break for long enough; None if there is none."""
+    """The first `patience` or more consecutive epochs with a sign, up to its first break; None if there are none."""
     start = 0
     for index, is_there in enumerate([*is_seen, False]):
         if not is_there:
@@ -568,7 +583,7 @@ def _smoothed(loss: np.ndarray, index: int) -> float:
 
 
 def _number_of_classes(evidence: Evidence) -> int | None:
-    """The number of classes of a classifier, from its labels or its units; None for several labels, or a regression."""
+    """The number of classes, from the labels or the units; None for multi-label targets and for a regression."""
     if evidence.class_shares:
         return max(2, len(evidence.class_shares))
     output = evidence.output
@@ -587,7 +602,7 @@ def _has_fallen(evidence: Evidence, share: float) -> bool:
 
 
 def _reference_loss(evidence: Evidence) -> float:
-    """The loss from which learning is measured: that of the first epoch, or at chance level where that is lower."""
+    """The loss that a network must get below to count as learning: of the first epoch, or at chance level if lower."""
     first, chance_loss = evidence.metrics["loss"][0], evidence.chance_loss
     candidates = [first] if np.isfinite(first) else []
     if chance_loss and not evidence.facts.get("penalty"):
@@ -596,12 +611,12 @@ def _reference_loss(evidence: Evidence) -> float:
 
 
 def _loss_scale(evidence: Evidence) -> float:
-    """What changes of the loss are compared to: the loss at chance level, or that of the first epoch."""
+    """The loss with which its changes are compared: at chance level, or of the first epoch if that is not known."""
     return evidence.chance_loss or max(abs(evidence.metrics["loss"][0]), 1e-12)
 
 
 def _is_learning(evidence: Evidence) -> bool:
-    """Whether the loss has come down from where it began, and from chance level."""
+    """Whether the loss is clearly below that of the first epoch, and below that at chance level."""
     loss = evidence.metrics.get("loss")
     if loss is None:
         return False
@@ -610,15 +625,15 @@ def _is_learning(evidence: Evidence) -> bool:
 
 
 def _has_recovered(evidence: Evidence) -> bool:
-    """Whether the network is learning, and not only because the first epoch was so bad: some gradient still flows."""
+    """Whether the network is learning, and no kernel's gradient is all 0, as after a first epoch that broke it."""
     zero_fraction = evidence.gradients.history["zero_fraction"][-1] if evidence.gradients else np.zeros(1)
     return _is_learning(evidence) and not (zero_fraction == 1).any()
 
 
 def _can_be_judged(evidence: Evidence) -> bool:
-    """Whether there were epochs enough to tell that a network does not learn; at the end, three.
+    """Whether there are enough epochs to say that a network does not learn; at the end of the training, three.
 
-    A `train_step` of one's own without a compiled loss, as of a GAN, calls by that name what may rise or stand still.
+    A custom `train_step` without a compiled loss, as of a GAN, may report as `loss` a number that need not fall.
     """
     if evidence.facts.get("has_own_train_step") and not any(one["loss"] for one in evidence.facts.get("outputs", [])):
         return False
@@ -627,7 +642,7 @@ def _can_be_judged(evidence: Evidence) -> bool:
 
 
 def _kernels(record: MonitorRecord, quantity: str) -> tuple[list[str], np.ndarray]:
-    """Names and a quantity (epochs, layers) of a monitor's kernels, without biases, which may be of rank 2."""
+    """Names and a quantity (epochs, layers) of a monitor's kernels, without those biases that are of rank 2."""
     chosen = [i for i, name in enumerate(record.layers) if not name.rpartition("/")[2].startswith("bias")]
     chosen = chosen or list(range(len(record.layers)))
     return [record.layers[i] for i in chosen], record.history[quantity][:, chosen]

@@ -1,4 +1,4 @@
-"""A diagnosis as text: plain for a terminal, Markdown for TensorBoard, and what changed from one run to another."""
+"""A diagnosis as text: plain for a terminal, Markdown for TensorBoard, and the changes from one run to another."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from .cures import Advice
 from .finding import Finding
 
 LINE_WIDTH = 100
-"""Characters of a printed line, at most."""
+"""Largest number of characters of a printed line."""
 
 
 def after(epochs: int) -> str:
@@ -20,11 +20,11 @@ def after(epochs: int) -> str:
 
 
 def plain(findings: Sequence[Finding], when: str) -> str:
-    """Return the findings as lines of text: each cause, what follows from it, and what cured it in an experiment.
+    """Return the findings as lines of text: each cause, the findings that it explains, and the remedies that cured it.
 
     Args:
-        findings: what was found.
-        when: how much of the training they are about.
+        findings: all findings of a training.
+        when: the part of the training that they are about, such as `after 100 epochs`.
 
     >>> print(plain(diagnosis.findings, "after 100 epochs"))
     Diagnosis after 100 epochs: 1 error.
@@ -56,7 +56,7 @@ def markdown(findings: Sequence[Finding], when: str) -> str:
 
 
 def _causes(findings: Sequence[Finding]) -> Iterator[tuple[Finding, list[Finding]]]:
-    """Yield each finding that follows from no other, and those that follow from it, however far."""
+    """Yield each finding that follows from no other, with all that follow from it, directly or not."""
     cause_of = {finding.rule: finding.follows_from for finding in findings}
 
     def root(rule: str) -> str:
@@ -69,9 +69,9 @@ def _causes(findings: Sequence[Finding]) -> Iterator[tuple[Finding, list[Finding
 
 
 def _consequences(effects: Sequence[Finding]) -> str:
-    """`Follows from it: loss_not_falling (since epoch 1), accuracy_at_chance (since epoch 6).`"""
+    """Return `This explains: loss_not_falling (since epoch 1), accuracy_at_chance (since epoch 6).`"""
     listed = (f"{one.rule} (since epoch {one.epoch + 1})" if one.epoch >= 0 else one.rule for one in effects)
-    return f"From it follow{'s' * (len(effects) == 1)}: {', '.join(listed)}."
+    return f"This explains: {', '.join(listed)}."
 
 
 def changes(
@@ -94,7 +94,7 @@ def changes(
 
 
 def _settings(before: Evidence, after: Evidence) -> Iterator[tuple[str, Any, Any]]:
-    """What was set differently: label, old, new."""
+    """Yield the settings that differ: label, old value, new value."""
     for key in ("optimizer", "learning_rate"):
         old, new = before.facts.get(key), after.facts.get(key)
         if old != new:
@@ -114,7 +114,7 @@ def _settings(before: Evidence, after: Evidence) -> Iterator[tuple[str, Any, Any
 
 
 def _results(before: Evidence, after: Evidence) -> Iterator[tuple[str, str, str]]:
-    """What came of it: label, old, new."""
+    """Yield the results of both: label, old value, new value."""
     for name in before.metrics:
         if name in after.metrics:
             yield name, f"{before.metrics[name][-1]:.4g}", f"{after.metrics[name][-1]:.4g}"
@@ -124,7 +124,7 @@ def _results(before: Evidence, after: Evidence) -> Iterator[tuple[str, str, str]
 
 
 def _smallest_norm_over_largest(gradients: MonitorRecord) -> float:
-    """Of the layers' median norms; epochs without a gradient, as of a layer that was frozen for some, are left out."""
+    """The ratio of the layers' median norms, without epochs in which a layer had no gradient because it was frozen."""
     norms = gradients.history["l2"]
     medians = [np.median(layer[np.isfinite(layer)]) for layer in norms.T if np.isfinite(layer).any()]
     return min(medians) / max(medians) if medians and max(medians) > 0 else np.nan
@@ -141,11 +141,11 @@ def _heading(findings: Sequence[Finding], when: str) -> str:
 
 def _experiment(advice: Advice) -> str:
     return (
-        f"What cures it on two circles ({advice.network}; {advice.without} of {advice.seeds} seeds learn as it is), "
-        "each alone:"
+        f"What cured it alone in an experiment (two circles; {advice.network}; {advice.without} of {advice.seeds} "
+        "seeds learn without a remedy):"
     )
 
 
 def _wrapped(text: str) -> list[str]:
-    """A finding as lines, all but the first indented by the width of its severity."""
+    """Return a finding as lines, all but the first indented by the width of the severity."""
     return textwrap.wrap(text, LINE_WIDTH, subsequent_indent=" " * 9, break_on_hyphens=False, break_long_words=False)

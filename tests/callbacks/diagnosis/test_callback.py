@@ -128,7 +128,7 @@ def test_what_it_prints(samples, capsys):
     printed = capsys.readouterr().out
     assert printed.startswith("Diagnosis after 12 epochs: ")
     assert "\nerror    dead_units: hidden is dead: 100% of its units" in printed
-    assert "What cures it on two circles" in printed
+    assert "What cured it alone" in printed
     assert max(map(len, printed.splitlines())) <= 100
 
 
@@ -185,7 +185,7 @@ def test_event_files_tell_the_same_afterwards(samples, tmp_path, fault):
 
 @pytest.mark.parametrize(("fault", "steps"), [("output", 1), ("labels", 1), ("nan", 3), ("none", 12)])
 def test_what_is_plain_at_once_is_said_at_once(samples, capsys, fault, steps):
-    """Before the first step, after the first batch or after the first epoch; Keras looks at `stop_training` after each step."""
+    """Before the first step, after the first batch or epoch; Keras looks at `stop_training` after each step."""
     x, y = samples
     model = network()
     if fault == "output":

@@ -144,7 +144,7 @@ def test_a_nan_is_found_with_its_place():
     x = X.copy()
     x[17, 2] = np.nan
     (finding,) = check(network("sigmoid", BCE), x, BINARY)
-    assert finding.seen == "The inputs hold 1 NaN or infinite element, the first in sample 18, feature 3."
+    assert finding.seen == "The inputs contain 1 NaN or infinite element, the first in sample 18, feature 3."
 
 
 def test_sample_weights_of_nothing():

@@ -40,7 +40,7 @@ def test_plain_text_is_wrapped_and_whole():
     assert lines[1].startswith("error    vanishing_gradient: The gradient of dense_3 is 62 times smaller")
     assert all(line.startswith(" " * 9) for line in lines[2:])
     assert "since epoch 1. It means this. Do that." in " ".join(text.split())
-    assert "0 of 30 seeds learn as it is" in " ".join(text.split())
+    assert "0 of 30 seeds learn without a remedy" in " ".join(text.split())
     assert text.endswith("Glorot uniform weights (30 of 30).")
 
 
@@ -57,9 +57,9 @@ def test_what_follows_from_a_cause_is_one_line_below_it():
     further = dataclasses.replace(finding("accuracy_at_chance"), follows_from="loss_not_falling", epoch=5)
     text = plain([finding(), effect, further], "after 100 epochs")
     assert text.startswith("Diagnosis after 100 epochs: 1 error.\n")
-    assert text.endswith("From it follow: loss_not_falling (since epoch 1), accuracy_at_chance (since epoch 6).")
+    assert text.endswith("This explains: loss_not_falling (since epoch 1), accuracy_at_chance (since epoch 6).")
     assert text.count("Do that.") == 1
-    assert plain([finding(), effect], "").endswith("From it follows: loss_not_falling (since epoch 1).")
+    assert plain([finding(), effect], "").endswith("This explains: loss_not_falling (since epoch 1).")
 
 
 def run(learning_rate=0.1, activations=("tanh", "tanh", "tanh"), loss=0.7, norms=(1.0, 0.01, 2.0)):
