@@ -13,6 +13,7 @@ from ._guard import NothingToWatchError
 from .keras_internals import (
     activation_name,
     initializer_name,
+    inner_optimizer,
     innermost_layers,
     kernels,
     layer_of_each_variable,
@@ -91,7 +92,10 @@ def model_facts(
 def _optimizer_facts(optimizer: Any) -> dict[str, Any]:
     if optimizer is None:
         return {}
-    found: dict[str, Any] = {"optimizer": type(optimizer).__name__}
+    inner = inner_optimizer(optimizer)
+    found: dict[str, Any] = {"scales_loss": inner is not optimizer}
+    optimizer = inner
+    found["optimizer"] = type(optimizer).__name__
     schedule = getattr(optimizer, "_learning_rate", None)
     found["scheduled"] = isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule)
     rate = optimizer.learning_rate

@@ -213,7 +213,7 @@ class Diagnosis(GuardedCallback):
         self._facts.setdefault("answers", [dataclasses.asdict(one) for one in self._batches.read("predictions")])
 
     def _judge_early(self, when: str) -> None:
-        """Print what is new and was wrong before training, notes aside, and end the training if `stop_on` asks for it."""
+        """Print what was wrong before training and is new, notes aside; end the training if `stop_on` asks for it."""
         effects = {finding.rule for finding in self.findings if finding.follows_from}
         new = [
             finding

@@ -64,7 +64,8 @@ def nonfinite_data(evidence: Evidence) -> Finding | None:
             batch, row, feature = array.first_nonfinite
             of_batch = f" of {_ordinal(batch)} batch" if array.batches > 1 or batch else ""
             has_features = any(size != 1 for size in array.shape[1:])
-            place = f"sample {row + 1}" + (f", feature {feature + 1}" if has_features else "")
+            unit = "feature" if len(array.shape) == 2 else "element"
+            place = f"sample {row + 1}" + (f", {unit} {feature + 1}" if has_features else "")
             sentences = (
                 f"The {_what(array)} contain {count(array.nonfinite, 'NaN or infinite element')}, the first in {place}"
                 f"{of_batch}.",
@@ -201,8 +202,8 @@ def targets_out_of_reach(evidence: Evidence) -> Finding | None:
 def targets_broadcast(evidence: Evidence) -> Finding | None:
     """One target for several output units, all of which are trained to predict the same number."""
     for output, target in pairs(evidence):
-        units = output.get("units") or 1
-        if output.get("loss") not in DISTANCES + BINARY or units < 2 or len(target.shape) != 2 or target.shape[-1] != 1:
+        units, has_one_column = output.get("units") or 1, len(target.shape) == 1 or target.shape[1:] == [1]
+        if output.get("loss") not in DISTANCES + BINARY or units < 2 or not has_one_column:
             continue
         sentences = (
             f"The last layer has {units} units, each target is a single number, and the loss is {output['loss']}.",
@@ -227,7 +228,7 @@ def distance_of_classes(evidence: Evidence) -> Finding | None:
         wanted = "binary_crossentropy" if classes == 2 and not target.is_one_hot else "categorical_crossentropy"
         if not is_coded:
             wanted = "sparse_categorical_crossentropy"
-        many = classes > 2 or target.is_one_hot
+        many = classes > 2 or target.is_one_hot or not is_coded
         layer = "one unit for each class and softmax" if many else "a sigmoid"
         sentences = (
             f"The targets look like the labels of {classes} classes, and the loss is {loss}.",
@@ -293,6 +294,7 @@ def constant_inputs(evidence: Evidence) -> Finding | None:
     """Inputs, or features of them, that are the same in every sample."""
     if not evidence.facts.get("seen_all"):
         return None
+    severity = "error" if len(evidence.inputs) == 1 else "note"
     for array in evidence.inputs:
         if array.samples < 8 or array.nonfinite:
             continue
@@ -302,14 +304,14 @@ def constant_inputs(evidence: Evidence) -> Finding | None:
                 "Identical inputs carry no information about the targets.",
                 "Check how the inputs are loaded and preprocessed.",
             )
-            return before_training("constant_inputs", "error", sentences)
+            return before_training("constant_inputs", severity, sentences)
         if array.spread == 0 and array.minimum == array.maximum:
             sentences = (
                 f"All elements of the {_what(array)} are {number(array.minimum)} ({array.samples:,} samples seen).",
                 "Identical inputs carry no information about the targets.",
                 "Check how the inputs are loaded and preprocessed.",
             )
-            return before_training("constant_inputs", "error", sentences, value=array.minimum)
+            return before_training("constant_inputs", severity, sentences, value=array.minimum)
         constant = [i for i, (low, high) in enumerate(zip(array.lowest, array.highest, strict=True)) if low == high]
         if constant and len(array.shape) == 2 and len(array.lowest) <= MAX_COLUMNS:
             is_all = len(constant) == len(array.lowest)
@@ -321,7 +323,7 @@ def constant_inputs(evidence: Evidence) -> Finding | None:
                 "A constant feature carries no information about the targets.",
                 "Check how it is computed, or leave it out.",
             )
-            severity = "error" if is_all else "note"
+            severity = severity if is_all else "note"
             return before_training("constant_inputs", severity, sentences, features=len(constant))
     return None
 
@@ -378,8 +380,8 @@ def one_class(evidence: Evidence) -> Finding | None:
 
 def no_sample_weight(evidence: Evidence) -> Finding | None:
     """All sample weights are 0, so that no sample counts."""
-    for array in evidence.sample_weights:
-        if array.samples and array.minimum == array.maximum == 0:
+    for array in evidence.sample_weights[:1]:
+        if array.samples and all(one.minimum == one.maximum == 0 for one in evidence.sample_weights):
             sentences = (
                 f"All {array.samples:,} sample weights seen are 0.",
                 "The loss is 0, and nothing is learned.",

@@ -5,6 +5,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import keras
+
 from ..evidence import Evidence
 from .cures import Advice, advice_for
 
@@ -100,7 +102,9 @@ def in_training(
     """
     seen, meaning, remedy = sentences
     epoch = evidence.epochs[index]
-    if last_epoch is None or last_epoch == evidence.epochs[-1]:
+    if last_epoch == epoch:
+        seen += f", in epoch {epoch + 1}."
+    elif last_epoch is None or last_epoch == evidence.epochs[-1]:
         seen += f", since epoch {epoch + 1}."
     else:
         seen += f", in epochs {epoch + 1} to {last_epoch + 1}."
@@ -169,6 +173,14 @@ def default_rate(evidence: Evidence) -> float:
     return DEFAULT_RATES.get(evidence.facts.get("optimizer", ""), 0.001)
 
 
+def usual_rate(evidence: Evidence) -> str:
+    """Return `the default of SGD is 0.01`; of an optimizer that is not Keras's own, `0.001 is a usual rate`."""
+    name, default = evidence.facts.get("optimizer", ""), default_rate(evidence)
+    return (
+        f"the default of {name} is {default:g}" if hasattr(keras.optimizers, name) else f"{default:g} is a usual rate"
+    )
+
+
 def smaller_rate(evidence: Evidence, factor: float = 10) -> str:
     """Return advice such as `Divide the learning rate of 10 by 1,000: the default of SGD is 0.01`.
 
@@ -180,8 +192,7 @@ def smaller_rate(evidence: Evidence, factor: float = 10) -> str:
     if not rate:
         return "Lower the learning rate"
     if rate > factor * default:
-        name = evidence.facts.get("optimizer", "the optimizer")
-        return f"Divide the learning rate of {rate:g} by {rate / default:,.0f}: the default of {name} is {default:g}"
+        return f"Divide the learning rate of {rate:g} by {rate / default:,.0f}: {usual_rate(evidence)}"
     return f"Divide the learning rate of {rate:g} by {factor:g}"
 
 

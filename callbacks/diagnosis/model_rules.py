@@ -9,7 +9,7 @@ import dataclasses
 
 from ..evidence import Evidence
 from .cures import advice_for
-from .finding import Finding, before_training, count, default_rate, number, smaller_rate, span, weight_gain
+from .finding import Finding, before_training, count, default_rate, number, smaller_rate, span, usual_rate, weight_gain
 
 PROBABILITIES = ("sigmoid", "softmax", "hard_sigmoid", "sparse_sigmoid", "sparsemax")
 """Activations whose outputs lie between 0 and 1."""
@@ -19,6 +19,9 @@ NO_PROBABILITIES = {
     *("softplus", "softsign", "exponential", "hard_tanh", "tanh_shrink"),
 }
 """Activations with outputs below 0 or above 1."""
+
+BOUNDED = ("relu", "relu6", "tanh", "softsign", "hard_tanh", "softplus", "exponential")
+"""Those of them whose outputs are not all numbers."""
 
 CATEGORICAL = ("categorical_crossentropy", "sparse_categorical_crossentropy", "categorical_focal_crossentropy")
 BINARY = ("binary_crossentropy", "binary_focal_crossentropy")
@@ -83,7 +86,7 @@ def no_probabilities(evidence: Evidence) -> Finding | None:
         return _answers_no_probabilities(evidence, loss)
     if activation not in NO_PROBABILITIES:
         return None
-    if output.get("from_logits") and activation in ("linear", "tanh_shrink", "elu", "selu", "leaky_relu", "prelu"):
+    if output.get("from_logits") and activation not in BOUNDED:
         return None
     wanted = "softmax" if loss in CATEGORICAL and units != 1 else "sigmoid"
     if output.get("from_logits"):
@@ -106,7 +109,8 @@ def no_probabilities(evidence: Evidence) -> Finding | None:
             f"Give the last layer the activation {wanted}"
             + (", or set from_logits=True in the loss." if activation == "linear" else "."),
         )
-    return before_training("no_probabilities", "error", sentences)
+    is_rectified_score = output.get("from_logits") and loss in CATEGORICAL and activation not in ("tanh", "softsign")
+    return before_training("no_probabilities", "warning" if is_rectified_score else "error", sentences)
 
 
 def _answers_no_probabilities(evidence: Evidence, loss: str) -> Finding | None:
@@ -291,9 +295,7 @@ def learning_rate(evidence: Evidence) -> Finding | None:
         sentences = (
             f"The learning rate of {optimizer} is {rate:g}.",
             f"With a rate below {low:g} the weights hardly change, however many epochs you train.",
-            f"Multiply it by {default / rate:,.0f}: the default of {optimizer} is {default:g}."
-            if rate
-            else f"Set it to the default of {optimizer}, {default:g}.",
+            f"Multiply it by {default / rate:,.0f}: {usual_rate(evidence)}." if rate else f"Set it to {default:g}.",
         )
     finding = before_training("learning_rate", "note", sentences, learning_rate=rate)
     return dataclasses.replace(finding, advice=advice_for(tried, {None}))

@@ -112,6 +112,8 @@ def nonfinite(evidence: Evidence) -> Finding | None:
     first = _since(is_broken, 1)
     if first is None:
         return None
+    if evidence.facts.get("scales_loss") and loss_is_finite and not number["weights"]:
+        return None  # loss scaling skips the steps whose gradients overflow, and lowers the scale
     layers = [name for name in layer_order(evidence) if name in broken]
     in_weights_only = loss_is_finite and not number["gradients"] and number["weights"] > 0
     if in_weights_only:
@@ -119,8 +121,9 @@ def nonfinite(evidence: Evidence) -> Finding | None:
         seen = f"{span(layers, evidence)} {has} {number['weights']:.0f} NaN or infinite weights"
     else:
         seen = "The loss is finite" if loss_is_finite else f"The loss is {loss[-1]:.3g}"
-        seen += f" and {number['gradients']:.0f} elements of the gradients are NaN or infinite"
-        seen += f", as are {number['weights']:.0f} weights" if number["weights"] else ""
+        counted = {"elements of the gradients": number["gradients"], "weights": number["weights"]}
+        found = [f"{many:.0f} {what}" for what, many in counted.items() if many]
+        seen += f", and {' and '.join(found)} are NaN or infinite" if found else ""
     meaning = "A step with such a gradient makes weights NaN, and NaN weights do not recover."
     if number["weights"]:
         meaning = "Every prediction that uses these weights is NaN or wrong."
@@ -236,6 +239,7 @@ def exploding_gradient(evidence: Evidence) -> Finding | None:
         first,
         statistics,
         (seen, meaning, remedy),
+        last_epoch=evidence.epochs[int(np.flatnonzero(has_exploded)[-1])],
         is_as_tried=has_large_weights,
     )
 
@@ -250,6 +254,8 @@ def dead_units(evidence: Evidence) -> Finding | None:
         names, dead = evidence.activations.layers, np.nan_to_num(evidence.activations.history["dead_fraction"])
         what, threshold = "of its units are zero on every input of the probe", DEAD_SHARE
     elif evidence.gradients:
+        if _is_learning(evidence):  # a loss that has reached 0 leaves no gradient either
+            return None
         names, dead = _kernels(evidence.gradients, "zero_fraction")
         is_relu = np.array([activation_of(evidence, name) in ("relu", "relu6") for name in names])
         dead = np.where(is_relu, np.nan_to_num(dead), 0.0)
@@ -338,7 +344,11 @@ def updates_too_large(evidence: Evidence) -> Finding | None:
     meaning = "Nothing is left of the weights as they were before."
     remedy = f"{smaller_rate(evidence, 100)}."
     layers = chosen_names(names, ratio[first] > MAX_UPDATE_RATIO)
-    return in_training(evidence, "updates_too_large", "error", layers, first, statistics, (seen, meaning, remedy))
+    last_epoch = evidence.epochs[int(np.flatnonzero(median > MAX_UPDATE_RATIO)[-1])]
+    sentences = (seen, meaning, remedy)
+    return in_training(
+        evidence, "updates_too_large", "error", layers, first, statistics, sentences, last_epoch=last_epoch
+    )
 
 
 def loss_not_falling(evidence: Evidence) -> Finding | None:
@@ -355,6 +365,8 @@ def loss_not_falling(evidence: Evidence) -> Finding | None:
     statistics = {"first": float(loss[0]), "now": float(now), "reference": float(reference)}
     chance = f"; {number(evidence.chance_loss)} at chance level" if evidence.chance_loss else ""
     seen = f"The loss is not falling ({number(loss[0])} in the first epoch, {number(now)} in the last{chance})"
+    if middle < MAX_LOSS_SHARE * loss[0]:
+        seen = f"The loss has stopped at {number(now)} after {number(loss[0])} in the first epoch{chance}"
     meaning = "The network has learned next to nothing, and more epochs alone are unlikely to change that."
     rate, default = evidence.facts.get("learning_rate"), default_rate(evidence)
     remedy = (
@@ -422,6 +434,9 @@ def accuracy_at_chance(evidence: Evidence) -> Finding | None:
         level = f"always predicting {answer} gives {chance:.3f}"
     seen = f"The training accuracy is {window.mean():.3f} ({level})"
     meaning = "The network has not learned to distinguish the classes."
+    if not is_at_chance:
+        seen = f"The training accuracy is {window.mean():.3f} to the last digit, and the loss is not falling"
+        meaning = "The network probably predicts the same class for every input."
     remedy = "Check that inputs and labels belong together, for instance that x and y were not shuffled separately."
     index, sentences = len(accuracy) - len(window), (seen, meaning, remedy)
     return in_training(evidence, "accuracy_at_chance", "error", [], index, statistics, sentences)
@@ -465,7 +480,7 @@ def predictions_alike(evidence: Evidence) -> Finding | None:
 
 def gradients_zero(evidence: Evidence) -> Finding | None:
     """All gradients of all kernels are exactly 0."""
-    if not evidence.gradients:
+    if not evidence.gradients or _is_learning(evidence):  # a loss that has reached 0 leaves no gradient
         return None
     first = _since(_gradients_are_zero(evidence))
     if first is None:
@@ -494,7 +509,7 @@ def impossible_loss(evidence: Evidence) -> Finding | None:
     is_known = name in CROSS_ENTROPIES + DISTANCES and np.nan_to_num(evidence.facts.get("penalty", 0.0)) >= 0
     if is_known and (loss < 0).any():
         first = int(np.argmax(loss < 0))
-        seen, meaning = f"The loss is {number(loss[-1])}", f"{name} is never below 0 if the targets are valid."
+        seen, meaning = f"The loss falls to {number(loss.min())}", f"{name} is never below 0 if the targets are valid."
     elif len(loss) >= PATIENCE and (loss == 0).all() and _gradients_are_zero(evidence)[0]:
         first = 0
         seen, meaning = "The loss is exactly 0", "Nothing can be learned from a loss that is 0 from the start."

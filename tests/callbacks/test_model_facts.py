@@ -93,3 +93,10 @@ def test_what_cannot_be_told_of_a_model_ends_no_training(tmp_path):
     assert (facts["learning_rate"], [*facts["kernels"]]) == (0.01, ["hidden", "output"])
     (run,) = reader.runs(tmp_path / "1")
     assert run.evidence.output["loss"] == "binary_crossentropy"
+
+
+def test_the_optimizer_inside_a_loss_scale_optimizer_is_told():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)), "mse")
+    facts = model_facts(model, model.optimizer)
+    assert (facts["optimizer"], facts["learning_rate"], facts["scales_loss"]) == ("SGD", 0.1, True)

@@ -48,6 +48,7 @@ BCE, CCE, SPARSE = "binary_crossentropy", "categorical_crossentropy", "sparse_ca
         ("relu", "mse", 1, np.abs(NUMBERS)),
         ("exponential", "poisson", 1, CLASSES),
         ("linear", "hinge", 1, 2 * BINARY - 1),
+        ("silu", keras.losses.BinaryCrossentropy(from_logits=True), 1, BINARY),
     ],
 )
 def test_sound_programs_are_left_alone(last, loss, units, y):
@@ -65,6 +66,13 @@ def test_sound_programs_are_left_alone(last, loss, units, y):
         ("no_probabilities", "error", lambda: network("tanh", keras.losses.BinaryCrossentropy()), BINARY),
         ("no_probabilities", "error", lambda: network("linear", SPARSE, 3), CLASSES),
         ("no_probabilities", "error", lambda: network(layers.ReLU(), CCE, 3), ONE_HOT),
+        ("no_probabilities", "error", lambda: network("relu", keras.losses.BinaryCrossentropy(True)), BINARY),
+        (
+            "no_probabilities",
+            "warning",
+            lambda: network("relu", keras.losses.CategoricalCrossentropy(True), 3),
+            ONE_HOT,
+        ),
         ("logits_of_probabilities", "note", lambda: network("sigmoid", keras.losses.BinaryCrossentropy(True)), BINARY),
         ("categorical_loss_of_sigmoids", "warning", lambda: network("sigmoid", CCE, 3), ONE_HOT),
         ("binary_loss_of_softmax", "note", lambda: network("softmax", BCE, 3), ONE_HOT),
@@ -219,6 +227,14 @@ def test_operations_between_layers_are_nonlinear():
 def test_labels_in_order_are_seen_in_batches_only():
     """All data at once are a single batch, so `check` says nothing of their order."""
     assert found(network("softmax", SPARSE, 3), y=np.sort(CLASSES)) == {}
+
+
+def test_one_of_two_inputs_may_be_constant():
+    one, two = keras.Input((4,)), keras.Input((4,))
+    hidden = layers.Dense(8, "relu")(layers.Concatenate()([one, two]))
+    model = keras.Model([one, two], layers.Dense(1, "sigmoid")(hidden))
+    model.compile("adam", BCE)
+    assert found(model, [X, 0 * X]) == {"constant_inputs": "note"}
 
 
 def test_two_outputs_are_matched_with_their_targets():

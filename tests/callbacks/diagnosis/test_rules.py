@@ -264,6 +264,29 @@ def test_an_optimizer_without_gradients():
     assert [one.severity for one in diagnose(two_optimizers) if one.rule == "no_gradient"] == ["note"]
 
 
+def test_a_loss_that_has_reached_zero_leaves_no_gradient():
+    zero = {"zero_fraction": 1.0, "l2": 0.0, "abs_mean": 0.0, "probe": False}
+    assert rules(training("relu", loss=np.linspace(0.7, 0.0, EPOCHS), **zero)) == []
+    assert {"dead_units", "gradients_zero"} <= {*rules(training("relu", loss=FLAT, **zero))}
+
+
+def test_gradients_that_overflow_under_loss_scaling_are_no_fault():
+    overflow = np.zeros((EPOCHS, 4))
+    overflow[-1] = 5
+    evidence = training(nonfinite=overflow)
+    assert rules(evidence) == ["nonfinite"]
+    evidence.facts["scales_loss"] = True
+    assert rules(evidence) == []
+
+
+def test_what_was_seen_in_some_epochs_is_said_of_these():
+    leap = np.full((EPOCHS, 4), 0.01)
+    leap[1] = 30
+    assert ", in epoch 2." in diagnose(training(update_ratio=leap, loss=FLAT))[0].seen
+    leap[2:4] = 30
+    assert ", in epochs 2 to 4." in diagnose(training(update_ratio=leap, loss=FLAT))[0].seen
+
+
 def test_few_steps():
     flat = training(loss=FLAT)
     flat.facts["sampled_steps"] = 1
