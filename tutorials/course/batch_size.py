@@ -5,8 +5,8 @@ in one batch are plain gradient descent. The learning rate stays the tutorial's,
 is one compiled call, so a batch takes only the time of its arithmetic. In plain Keras each batch takes a few
 milliseconds more, so small batches are slower still.
 Found with ten seeds: with one sample per batch no network learns at this rate, and with all 500 in one batch half do
-not learn within 500 epochs. Between these two, larger batches need more epochs and end at a slightly higher test accuracy:
-0.80 with 4 samples, 0.84 with 128.
+not learn within 500 epochs. Between these two, larger batches need more epochs and end at a slightly higher test
+accuracy: 0.80 with 4 samples, 0.84 with 128.
 """
 
 from tutorials.course.course_plots import accuracy_by_batch_size, accuracy_curves
