@@ -24,6 +24,7 @@ QUANTITIES = {
 TAGS = {f"{kind}_{name}/{layer}" for kind, names in QUANTITIES.items() for name in names for layer in LAYERS}
 TAGS |= {f"diagnosis/{name}" for name in ("loss", "accuracy", "val_loss", "val_accuracy", "findings")}
 TAGS |= {"gradient_sampled_steps"}
+TAGS |= {f"prediction_{name}/predictions" for name in ("lowest", "highest", "spread")}  # without whole_epochs
 
 
 @pytest.fixture(scope="module")
