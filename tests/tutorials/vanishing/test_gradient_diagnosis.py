@@ -24,7 +24,7 @@ QUANTITIES = {
 TAGS = {f"{kind}_{name}/{layer}" for kind, names in QUANTITIES.items() for name in names for layer in LAYERS}
 TAGS |= {f"diagnosis/{name}" for name in ("loss", "accuracy", "val_loss", "val_accuracy", "findings")}
 TAGS |= {"gradient_sampled_steps"}
-TAGS |= {f"prediction_{name}/predictions" for name in ("lowest", "highest", "spread")}  # without whole_epochs
+OF_PLAIN_KERAS = {f"prediction_{name}/predictions" for name in ("lowest", "highest", "spread")}  # not under XLA
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def address(log_dir, tensorboard):
     for _ in range(100):
         runs = ask(f"{address}/data/runs")
         tags = ask(f"{address}/data/plugin/scalars/tags")
-        if len(runs) == wanted and sum(map(len, tags.values())) == 4 * (2 + 2 + len(TAGS)):
+        if len(runs) == wanted and sum(map(len, tags.values())) == 4 * (2 + 2 + len(TAGS)) + 2 * 3:
             return address
         time.sleep(0.3)
     raise AssertionError(f"TensorBoard found {runs} and {set().union(*tags.values()) ^ TAGS}")
@@ -94,7 +94,7 @@ def test_tags_and_values(address):
     scalars = ask(f"{address}/data/plugin/scalars/tags")
     runs = [run for run in scalars if run.count("/") == 1]
     for run in runs:
-        assert set(scalars[run]) == TAGS
+        assert set(scalars[run]) == (TAGS | OF_PLAIN_KERAS if run.endswith("seed1_2") else TAGS)
         assert set(scalars[f"{run}/train"]) == set(scalars[f"{run}/validation"]) == {"epoch_loss", "epoch_accuracy"}
     events = ask(f"{address}/data/plugin/scalars/scalars", run=runs[0], tag="gradient_abs_mean/dense_6")
     assert [step for _, step, _ in events] == list(range(EPOCHS))
