@@ -226,6 +226,22 @@ def distribution_strategy(model: keras.Model) -> tf.distribute.Strategy:
 
 
 @contextlib.contextmanager
+def _replaced_method(owner: Any, name: str, method: Callable) -> Iterator[None]:
+    """While open, an instance has another method of this name; one that it had of its own comes back.
+
+    It goes straight into the instance's dictionary: Keras tracks what is assigned in the ordinary way.
+    """
+    own = vars(owner).get(name)
+    vars(owner)[name] = method
+    try:
+        yield
+    finally:
+        del vars(owner)[name]
+        if own is not None:
+            vars(owner)[name] = own
+
+
+@contextlib.contextmanager
 def before_apply(
     optimizer: keras.optimizers.Optimizer, listener: Callable[[list[Any], list[keras.Variable]], None]
 ) -> Iterator[None]:
@@ -240,7 +256,7 @@ def before_apply(
         optimizer: the optimizer that is handed the gradients.
         listener: function of a list of gradients (tensor, `IndexedSlices` or None) and the list of their variables.
     """
-    apply, replaced = optimizer.apply, vars(optimizer).get("apply")
+    apply = optimizer.apply
 
     def listened_apply(grads: Any, trainable_variables: Any = None) -> Any:
         grads = list(grads)
@@ -248,14 +264,8 @@ def before_apply(
         listener(grads, variables)
         return apply(grads, variables)
 
-    # Straight into the instance's dictionary: Keras tracks what is assigned in the ordinary way.
-    vars(optimizer)["apply"] = listened_apply
-    try:
+    with _replaced_method(optimizer, "apply", listened_apply):
         yield
-    finally:
-        del vars(optimizer)["apply"]
-        if replaced is not None:
-            vars(optimizer)["apply"] = replaced
 
 
 @contextlib.contextmanager
@@ -265,20 +275,15 @@ def after_call(layer: keras.layers.Layer, listener: Callable[[keras.layers.Layer
     Replaces the method `call` on the instance. `keras.Model(inputs, layer.output)` would be the public way, but it
     exists for functional models only, and not for layers inside composite layers; forward hooks would replace it.
     """
-    call, replaced = layer.call, vars(layer).get("call")
+    call = layer.call
 
     def listened_call(*args: Any, **kwargs: Any) -> Any:
         output = call(*args, **kwargs)
         listener(layer, output)
         return output
 
-    vars(layer)["call"] = listened_call
-    try:
+    with _replaced_method(layer, "call", listened_call):
         yield
-    finally:
-        del vars(layer)["call"]
-        if replaced is not None:
-            vars(layer)["call"] = replaced
 
 
 @contextlib.contextmanager
@@ -288,7 +293,7 @@ def before_compute_loss(model: keras.Model, listener: Callable[..., None]) -> It
     Replaces the method on the instance. A callback method that is given the batch would replace it. A compiled train
     step sees the listener only if it is traced while this is open.
     """
-    compute_loss, replaced = model.compute_loss, vars(model).get("compute_loss")
+    compute_loss = model.compute_loss
 
     def listened_compute_loss(
         x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, *args: Any, **kwargs: Any
@@ -296,13 +301,8 @@ def before_compute_loss(model: keras.Model, listener: Callable[..., None]) -> It
         listener(inputs=x, targets=y, predictions=y_pred, sample_weights=sample_weight)
         return compute_loss(x, y, y_pred, sample_weight, *args, **kwargs)
 
-    vars(model)["compute_loss"] = listened_compute_loss
-    try:
+    with _replaced_method(model, "compute_loss", listened_compute_loss):
         yield
-    finally:
-        del vars(model)["compute_loss"]
-        if replaced is not None:
-            vars(model)["compute_loss"] = replaced
 
 
 class TrainFunctionTap:
