@@ -92,6 +92,16 @@ class ArrayFacts:
         return max(self.highest)
 
     @property
+    def size(self) -> float:
+        """The largest magnitude of a feature's mean or standard deviation."""
+        return max(*map(abs, self.mean), *self.std)
+
+    @property
+    def has_one_column(self) -> bool:
+        """Whether the array has one feature: a single number for each sample, or for each position of it."""
+        return len(self.shape) == 1 or self.shape[-1] == 1
+
+    @property
     def is_whole(self) -> bool:
         """Whether all elements seen are whole numbers."""
         return self.fractional == 0 and self.samples > 0
@@ -108,10 +118,14 @@ class ArrayFacts:
         if self.is_one_hot:
             return {str(i): share for i, share in enumerate(self.mean)}
         counted = sum(self.labels.values())
-        has_one_column = len(self.shape) == 1 or self.shape[-1] == 1
-        if not has_one_column or not self.is_whole or self.nonfinite or not counted or "more" in self.labels:
+        if not self.has_one_column or not self.is_whole or self.nonfinite or not counted or "more" in self.labels:
             return {}
         return {label: count / counted for label, count in self.labels.items()}
+
+
+def is_classifier(output: dict[str, Any]) -> bool:
+    """Return whether an output, one of the `outputs` of the facts, is trained to predict classes."""
+    return "crossentropy" in str(output.get("loss")) or output.get("activation") in ("sigmoid", "softmax")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,9 +219,7 @@ class Evidence:
 
         It is empty for a regression too, even if all its targets are whole numbers.
         """
-        target, loss = self.target, str(self.output.get("loss", ""))
-        is_classifier = "crossentropy" in loss or self.output.get("activation") in ("sigmoid", "softmax")
-        return target.shares if target is not None and is_classifier else {}
+        return self.target.shares if self.target is not None and is_classifier(self.output) else {}
 
     @property
     def chance_loss(self) -> float | None:

@@ -103,25 +103,26 @@ def _optimizer_facts(optimizer: Any) -> dict[str, Any]:
 
 
 def _kernel_facts(model: keras.Model) -> dict[str, dict[str, Any]]:
-    layer_of = layer_of_each_variable(model)
+    layer_of, named = layer_of_each_variable(model), kernels(model)
     found: dict[str, dict[str, Any]] = {}
-    values: dict[str, np.ndarray] = {}
-    for name, kernel in kernels(model).items():
-        layer = layer_of.get(id(kernel))
-        value = values[name] = kernel.numpy()
-        magnitude = np.abs(value, dtype="float32")
+    for name, kernel in named.items():
+        layer, value = layer_of.get(id(kernel)), kernel.numpy()
+        shape, mean_weight = [*value.shape], float(np.abs(value, dtype="float32").mean())
         columns = value.reshape(-1, value.shape[-1])
-        twins = (other for other in found if found[other]["shape"] == [*value.shape] and np.ptp(value) > 0)
+        # Only kernels of one mean can be equal, so that hardly any are compared; those of a constant tell nothing.
+        alike = [
+            other for other, facts in found.items() if (facts["shape"], facts["mean_weight"]) == (shape, mean_weight)
+        ]
+        twins = (other for other in alike if np.ptp(value) > 0 and np.array_equal(named[other].numpy(), value))
         found[name] = {
             "layer": type(layer).__name__,
-            "shape": [*value.shape],
+            "shape": shape,
             "activation": None if layer is None else activation_name(layer),
             "initializer": None if layer is None else initializer_name(layer, kernel),
-            "mean_weight": float(magnitude.mean()),
-            "largest_weight": float(magnitude.max()),
+            "mean_weight": mean_weight,
             "nonfinite": int((~np.isfinite(value)).sum()),
             "units_alike": bool(value.shape[-1] > 1 and (columns == columns[:, :1]).all()),
-            "same_as": next((other for other in twins if np.array_equal(values[other], value)), None),
+            "same_as": next(twins, None),
         }
     return found
 

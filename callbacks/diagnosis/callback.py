@@ -182,7 +182,9 @@ class Diagnosis(GuardedCallback):
             self._judge_early("before training")
 
     def _model_facts(self) -> dict[str, Any]:
-        return model_facts(self.model, self.gradients.optimizer or self.model.optimizer, self.params)
+        """The facts of the model before its first update, which the gradient monitor keeps as soon as it is built."""
+        optimizer = self.gradients.optimizer or self.model.optimizer
+        return dict(self.gradients.facts or model_facts(self.model, optimizer, self.params))
 
     @contextlib.contextmanager
     def _watch_steps(self) -> Iterator[None]:
@@ -199,8 +201,8 @@ class Diagnosis(GuardedCallback):
         stack.enter_context(self._batches.listen())
 
     def _judge_the_first_batch(self) -> None:
-        if not self._was_built:  # the gradient monitor saw the model before the first update
-            self._facts |= self.gradients.facts or self._model_facts()
+        if not self._was_built:
+            self._facts |= self._model_facts()
         self._read_data()
         self._judge_early("after the first batch")
 
@@ -214,12 +216,8 @@ class Diagnosis(GuardedCallback):
 
     def _judge_early(self, when: str) -> None:
         """Print what was wrong before training and is new, notes aside; end the training if `stop_on` asks for it."""
-        effects = {finding.rule for finding in self.findings if finding.follows_from}
-        new = [
-            finding
-            for finding in self.findings
-            if finding.severity != "note" and finding.epoch < 0 and finding.rule not in {*self._said, *effects}
-        ]
+        causes = [one for one in self.findings if one.severity != "note" and one.epoch < 0 and not one.follows_from]
+        new = [finding for finding in causes if finding.rule not in self._said]
         if new and self.verbose:
             print(wording.plain(new, when))
         self._said |= {finding.rule for finding in new}

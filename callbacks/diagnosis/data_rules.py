@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ..evidence import ArrayFacts, Evidence
+from ..evidence import ArrayFacts, Evidence, is_classifier
 from .finding import Finding, before_training, count, number
 from .model_rules import BINARY, DISTANCES
 
@@ -156,7 +156,7 @@ def targets_no_distribution(evidence: Evidence) -> Finding | None:
         if output.get("loss") not in ("categorical_crossentropy", "categorical_focal_crossentropy") or units < 2:
             continue
         statistics = {"lowest_sum": target.lowest_sum, "highest_sum": target.highest_sum}
-        if len(target.shape) == 1 or target.shape[-1] == 1:
+        if target.has_one_column:
             sentences = (
                 f"The targets are single numbers, from {number(target.minimum)} to {number(target.maximum)}, and the "
                 f"loss is {output['loss']}.",
@@ -202,7 +202,7 @@ def targets_out_of_reach(evidence: Evidence) -> Finding | None:
 def targets_broadcast(evidence: Evidence) -> Finding | None:
     """One target for several output units, all of which are trained to predict the same number."""
     for output, target in pairs(evidence):
-        units, has_one_column = output.get("units") or 1, len(target.shape) == 1 or target.shape[1:] == [1]
+        units, has_one_column = output.get("units") or 1, target.has_one_column and len(target.shape) <= 2
         if output.get("loss") not in DISTANCES + BINARY or units < 2 or not has_one_column:
             continue
         sentences = (
@@ -249,8 +249,7 @@ def unscaled_targets(evidence: Evidence) -> Finding | None:
     for output, target in pairs(evidence):
         if output.get("loss") not in DISTANCES or output.get("activation") in ("sigmoid", "softmax", "tanh"):
             continue
-        size = max(max(map(abs, target.mean)), max(target.std))
-        if size <= LARGE_TARGETS or output["loss"] in ("mean_squared_logarithmic_error",):
+        if target.size <= LARGE_TARGETS or output["loss"] in ("mean_squared_logarithmic_error",):
             continue
         mean, std = (float(f"{values[0]:.3g}") for values in (target.mean, target.std))
         sentences = (
@@ -260,7 +259,7 @@ def unscaled_targets(evidence: Evidence) -> Finding | None:
             "and with other losses many steps are needed to reach them.",
             "Train on (y - y.mean()) / y.std(), and transform the predictions back.",
         )
-        return before_training("unscaled_targets", "note", sentences, size=size)
+        return before_training("unscaled_targets", "note", sentences, size=target.size)
     return None
 
 
@@ -272,10 +271,9 @@ def unscaled_inputs(evidence: Evidence) -> Finding | None:
         if not array.samples or not math.isfinite(array.minimum):
             continue
         varying = [std for std in array.std if std > 0]
-        size = max(max(map(abs, array.mean)), max(array.std))
         ratio = max(varying, default=1.0) / min(varying, default=1.0)
         is_uneven = ratio > UNEVEN_INPUTS and max(varying, default=1.0) >= 1
-        if size == 0 or (SMALL_INPUTS <= size <= LARGE_INPUTS and not is_uneven):
+        if array.size == 0 or (SMALL_INPUTS <= array.size <= LARGE_INPUTS and not is_uneven):
             continue
         seen = f"The {_what(array)} range from {number(array.minimum)} to {number(array.maximum)}"
         if len(varying) > 1 and ratio > 10:
@@ -286,7 +284,7 @@ def unscaled_inputs(evidence: Evidence) -> Finding | None:
             "Divide pixels from 0 to 255 by 255; for other inputs use keras.layers.Normalization() as the first layer, "
             "after its adapt(x).",
         )
-        return before_training("unscaled_inputs", "note", sentences, size=size)
+        return before_training("unscaled_inputs", "note", sentences, size=array.size)
     return None
 
 
@@ -354,11 +352,8 @@ def one_class(evidence: Evidence) -> Finding | None:
     if not evidence.facts.get("seen_all"):
         return None
     for output, target in pairs(evidence):
-        loss = str(output.get("loss"))
-        if "crossentropy" not in loss and output.get("activation") not in ("sigmoid", "softmax"):
-            continue
         shares = target.shares
-        if not shares or target.samples < 16:
+        if not is_classifier(output) or not shares or target.samples < 16:
             continue
         label, share = max(shares.items(), key=lambda item: item[1])
         if share == 1:

@@ -155,14 +155,15 @@ def in_order(found: list[Finding]) -> list[Finding]:
             and (other.epoch, j) < (finding.epoch, i)
             and other.rule not in causes
         ]
-        of_weight = [other for other in earlier if other.severity != "note"] or earlier
-        if of_weight and finding.severity != "note":
-            causes[finding.rule] = of_weight[0].rule
-        elif finding.severity == "note" and any(other.severity == "error" for other in earlier):
-            causes[finding.rule] = next(other.rule for other in earlier if other.severity == "error")
+        if finding.severity == "note":
+            possible = [other for other in earlier if other.severity == "error"]
+        else:
+            possible = [other for other in earlier if other.severity != "note"] or earlier
+        if possible:
+            causes[finding.rule] = possible[0].rule
     severities = {finding.rule: finding.severity for finding in found}
     for effect, cause in causes.items():
-        if severities[effect] == "error" and cause in severities:
+        if severities[effect] == "error":
             severities[cause] = "error"
     found = [
         dataclasses.replace(

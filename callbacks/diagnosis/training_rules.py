@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..evidence import Evidence, MonitorRecord
+from ..evidence import Evidence, MonitorRecord, is_classifier
 from .finding import (
     Finding,
     activation_of,
@@ -203,7 +203,7 @@ def exploding_gradient(evidence: Evidence) -> Finding | None:
         return None
     names, gradient = _kernels(evidence.gradients, "abs_mean")
     weight = np.array([_mean_weight(evidence, name) for name in names])
-    begins_at_zero = [evidence.facts.get("kernels", {}).get(name, {}).get("largest_weight") == 0 for name in names]
+    begins_at_zero = [evidence.facts.get("kernels", {}).get(name, {}).get("mean_weight") == 0 for name in names]
     ratio = np.where(begins_at_zero, np.nan, gradient / weight)  # such as the second kernel of LoRA
     has_exploded = _by_row(np.nanmax, ratio) > MAX_GRADIENT_RATIO
     if not has_exploded.any():
@@ -603,9 +603,8 @@ def _number_of_classes(evidence: Evidence) -> int | None:
         return max(2, len(evidence.class_shares))
     output = evidence.output
     units, loss, activation = output.get("units"), str(output.get("loss", "")), output.get("activation")
-    is_classifier = "crossentropy" in loss or activation in ("softmax", "sigmoid")
     is_multi_label = units != 1 and ("binary" in loss or activation == "sigmoid")
-    if not units or not is_classifier or is_multi_label or evidence.target is not None:
+    if not units or not is_classifier(output) or is_multi_label or evidence.target is not None:
         return None
     return max(2, units)
 

@@ -69,7 +69,6 @@ def test_facts_of_a_model():
         "activation": "tanh",
         "initializer": "HeNormal",
         "mean_weight": pytest.approx(np.abs(kernel).mean()),
-        "largest_weight": pytest.approx(np.abs(kernel).max()),
         "nonfinite": 0,
         "units_alike": False,
         "same_as": None,

@@ -108,7 +108,7 @@ def test_exploding_gradient_is_measured_against_the_weights():
 
 def test_a_kernel_that_begins_at_zero_does_not_explode():
     evidence = training(abs_mean=[0.1, 6.0, 0.1, 0.1], loss=FLAT)
-    evidence.facts["kernels"]["dense_2"]["largest_weight"] = 0.0
+    evidence.facts["kernels"]["dense_2"]["mean_weight"] = 0.0
     assert "exploding_gradient" not in rules(evidence)
 
 
