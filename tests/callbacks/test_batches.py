@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers, ops
 
 from callbacks import Diagnosis
@@ -68,6 +69,16 @@ def test_batches_of_one_label_are_counted():
     assert facts(labels[:1]).uniform_batches == 0  # of a single sample nothing can be said
 
 
+@pytest.mark.parametrize("shape", [(32, 3), (32,), (32, 5, 4)])
+def test_nothing_in_a_compiled_step_is_cut_or_shaped_by_what_was_computed(shape):
+    """XLA compiles a step anew for each value of such a number, which took seconds in every epoch."""
+    graph = tf.function(array_statistics).get_concrete_function(tf.TensorSpec(shape)).graph
+    cut = [operation for operation in graph.get_operations() if operation.type in ("StridedSlice", "Slice", "Reshape")]
+    assert cut
+    for operation in cut:
+        assert all(tf.get_static_value(place) is not None for place in operation.inputs[1:]), operation.name
+
+
 def trained(callbacks=(), x=None, y=None, **options):
     keras.utils.set_random_seed(1)
     model = keras.Sequential(
@@ -88,7 +99,10 @@ def data():
 @pytest.mark.slow
 def test_the_training_is_the_same_bit_by_bit(data, jit_compile):
     plain_history, plain = trained(**data, jit_compile=jit_compile)
-    history, watched = trained([Diagnosis(verbose=0)], **data, jit_compile=jit_compile)
+    diagnosis = Diagnosis(verbose=0)
+    history, watched = trained([diagnosis], **data, jit_compile=jit_compile)
+    assert diagnosis.trouble is None  # one that was switched off would change nothing either
+    assert diagnosis.evidence.inputs[0].samples == 70
     assert history == plain_history
     for one, other in zip(plain, watched, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -232,7 +232,10 @@ def watched(request):
     look.on_epoch_end = lambda epoch, logs: ends.append(kernel_values(look.model))
     diagnosis = Diagnosis(probe=case.x, verbose=0)
     monitors = [diagnosis.gradients, diagnosis.weights, diagnosis.activations]
-    return case, train(case, [diagnosis, look]), monitors, ends
+    trained = train(case, [diagnosis, look])
+    assert diagnosis.trouble is None  # one that was switched off would change nothing either
+    assert diagnosis.evidence.inputs[0].samples > 0
+    return case, trained, monitors, ends
 
 
 def test_gradients_are_those_of_a_tape(watched):
