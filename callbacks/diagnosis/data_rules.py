@@ -62,7 +62,7 @@ def nonfinite_data(evidence: Evidence) -> Finding | None:
     for array in (*evidence.inputs, *evidence.targets, *evidence.sample_weights):
         if array.nonfinite and array.first_nonfinite:
             batch, row, feature = array.first_nonfinite
-            of_batch = f" of {_ordinal(batch)} batch" if array.batches > 1 or batch else ""
+            of_batch = f" of batch {batch + 1}" if array.batches > 1 or batch else ""
             has_features = any(size != 1 for size in array.shape[1:])
             unit = "feature" if len(array.shape) == 2 else "element"
             place = f"sample {row + 1}" + (f", {unit} {feature + 1}" if has_features else "")
@@ -388,10 +388,6 @@ def no_sample_weight(evidence: Evidence) -> Finding | None:
 
 def _what(array: ArrayFacts) -> str:
     return array.name.replace("_", " ")
-
-
-def _ordinal(index: int) -> str:
-    return "the first" if index == 0 else f"the {index + 1}th" if index > 2 else ("the second", "the third")[index - 1]
 
 
 def _listed(target: ArrayFacts) -> str:
