@@ -61,8 +61,8 @@ def accuracy_by_depth(study: Study) -> Figure:
     _accuracy_axis(left)
     learned = [int(members.learned.sum()) for members in study.members.values()]
     figure.suptitle(
-        f"Tanh networks by hidden layers: with {depths[0]}, {learned[0]} seeds learn, with {depths[-1]}, "
-        f"{learned[-1]}; {number_of_seeds(study)}"
+        f"Tanh networks, {number_of_seeds(study)}: {learned[0]} learn with {depths[0]} hidden "
+        f"layer{'s' * (depths[0] != 1)}, {learned[-1]} with {depths[-1]}"
     )
     return figure
 
