@@ -1,11 +1,13 @@
-"""How long TensorBoard takes to load 20 runs of 20 layers and 500 epochs, as the callbacks write them.
+"""What the tab Layers costs: 20 trainings of 100 layers and 1,000 epochs, in a real TensorBoard and a real browser.
 
-Run with `python -m benchmarks.dashboard`. The statistics are random numbers, but go through the callbacks that write
-those of a training; each page is timed in a headless Chromium until all that is wanted is on it.
+    python -m benchmarks.dashboard [--trainings 20] [--layers 100] [--epochs 1000]
+
+The trainings are written as the three monitors and `Diagnosis` write them, with made-up statistics, and opened in a
+headless Chromium. Everything runs on this machine, so the server, TensorBoard's own loading of the same files and the
+browser share its processors.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -17,89 +19,124 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from callbacks import ActivationMonitor, GradientMonitor, WeightNormMonitor
-from callbacks.monitor import Monitor
-from callbacks.tensorboard import SummaryWriter
-from tests.conftest import VISIBLE_TEXT, chromium, unused_port
+from callbacks import ActivationMonitor, Diagnosis, GradientMonitor, WeightNormMonitor
+from callbacks.tensorboard.reader import runs
+from tests.conftest import chromium, unused_port
 
-LAYERS = 20
-PAGES = {
-    "?tagFilter=gradient_abs_mean#timeseries": ["gradient_abs_mean/dense_1"],
-    "#custom_scalars": ["mean |gradient| of each layer", f"gradient_abs_mean/dense_{LAYERS}"],
-    "#text": ["nothing found wrong"],
-    "#images": ["gradient_history"],
-}
+PAINTED = "return document.body.dataset.painted"
+SWITCH = """
+    const done = arguments[arguments.length - 1], [select, quantity] = [document.querySelector(".toolbar select"), arguments[0]];
+    const began = performance.now();
+    new MutationObserver(() => {
+        if (document.body.dataset.painted === quantity)
+            requestAnimationFrame(() => setTimeout(() => done(performance.now() - began)));
+    }).observe(document.body, { attributes: true });
+    select.value = quantity;
+    select.dispatchEvent(new Event("change"));
+"""
+STEP = """
+    const done = arguments[arguments.length - 1], slider = document.querySelector("input[type=range]");
+    const began = performance.now();
+    slider.value = arguments[0];
+    slider.dispatchEvent(new Event("input"));
+    requestAnimationFrame(() => setTimeout(() => done(performance.now() - began)));
+"""
 
 
-def write(directory, epochs):
-    """One run, as `Diagnosis(directory, probe=...)` writes it."""
-    random = np.random.RandomState(0)
-    layers = [f"dense_{number}" for number in range(1, LAYERS + 1)]
-    writer = SummaryWriter.open(directory)
-    monitors = [
-        GradientMonitor(directory),
-        WeightNormMonitor(directory),
-        ActivationMonitor(np.zeros((1, 1)), directory),
-    ]
+def write_training(directory: Path, layers: int, epochs: int, seed: int = 0) -> float:
+    """Write one training of made-up statistics; return the seconds that it took.
+
+    With an even `seed` the gradients vanish towards the input, with an odd one they do not.
+    """
+    random = np.random.RandomState(seed)
+    names = [f"dense_{i}" for i in range(1, layers + 1)]
+    size = 0.01 * 10.0 ** (np.linspace(-6, 0, layers) * (seed % 2 == 0))
+    monitors = [GradientMonitor(directory), WeightNormMonitor(directory), ActivationMonitor(np.zeros(1), directory)]
+    diagnosis = Diagnosis(directory, verbose=0)
+    began = time.perf_counter()
     for monitor in monitors:
-        monitor.begin(layers)
+        monitor.begin(names)
+    diagnosis._writer = type(monitors[0]._writer).open(directory)
+    diagnosis._facts = {"planned_epochs": epochs, "optimizer": "SGD", "learning_rate": 0.01}
     for epoch in range(epochs):
+        logs = {"loss": 0.7 - 0.4 * (seed % 2) * epoch / epochs, "accuracy": 0.5 + 0.4 * (seed % 2) * epoch / epochs}
         for monitor in monitors:
-            row = {name: np.abs(random.normal(size=LAYERS)) for name in monitor.quantities}
-            monitor.record(epoch, row, counts={"sampled_steps": 16} if monitor is monitors[0] else None)
-        names = ("loss", "accuracy", "val_loss", "val_accuracy", "findings")
-        writer.write(epoch, {f"diagnosis/{name}": random.rand() for name in names})
-    writer.write(epochs - 1, texts={"diagnosis/report": f"## Diagnosis after {epochs} epochs: nothing found wrong"})
-    writer.close()
+            row = {name: size * np.exp(random.normal(scale=0.1, size=layers)) for name in monitor.quantities}
+            monitor.record(epoch, row | {"nonfinite": np.zeros(layers)})
+        diagnosis._metrics[epoch], diagnosis._predictions[epoch] = logs, {}
+        diagnosis._write_epoch(epoch, with_facts=epoch in (0, epochs - 1))
     for monitor in monitors:
-        Monitor.on_train_end(monitor)
+        monitor._release()
+    diagnosis._writer.close()
+    return time.perf_counter() - began
 
 
-def main(argv=None):
-    """Write the runs, start TensorBoard, print how long it and each page take."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=20, help="how many (default: 20)")
-    parser.add_argument("--epochs", type=int, default=500, help="of each run (default: 500)")
-    arguments = parser.parse_args(argv)
-    runs, epochs = arguments.runs, arguments.epochs
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        for number in tqdm(range(runs), unit="run"):
-            write(Path(folder, f"run_{number:02}"), epochs)
-        size = sum(path.stat().st_size for path in Path(folder).rglob("*tfevents*"))
-        print(f"{runs} runs of {LAYERS} layers and {epochs} epochs: {size / 1e6:.0f} MB in all, written in")
-        print(f"{time.perf_counter() - began:.0f} s")
-        port = unused_port()
-        address = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "tensorboard.main", "--logdir", folder, "--port", str(port)]
-        began = time.perf_counter()
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def start(folder: Path) -> tuple[subprocess.Popen, str]:
+    """Start TensorBoard; return the server and its address once it answers."""
+    port = unused_port()
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    while True:
         try:
-            while not loaded(address, runs, epochs):
-                time.sleep(0.2)
-            print(f"TensorBoard has loaded everything after {time.perf_counter() - began:.1f} s")
-            with chromium(Path(folder, "browser")) as browser:
-                for page, wanted in PAGES.items():
-                    browser.get("about:blank")
-                    began = time.perf_counter()
-                    browser.get(f"{address}/{page}")
-                    wanted = [words.replace(" ", "") for words in wanted]
-                    while not all(words in browser.execute_script(VISIBLE_TEXT) for words in wanted):
-                        time.sleep(0.1)
-                    print(f"  {page:45} {time.perf_counter() - began:5.1f} s")
+            urllib.request.urlopen(f"{address}/data/environment", timeout=5).close()
+            return server, address
+        except OSError:
+            time.sleep(0.02)
+
+
+def wait_for(browser, script: str) -> None:
+    """Wait until a script returns something that is true."""
+    while not browser.execute_script(script):
+        time.sleep(0.01)
+
+
+def main() -> None:
+    """Write the trainings, open them, print a line for each figure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trainings", type=int, default=20)
+    parser.add_argument("--layers", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=1000)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        seconds = [
+            write_training(folder / f"training_{number:02}", arguments.layers, arguments.epochs, number)
+            for number in tqdm(range(arguments.trainings), unit="training", disable=None)
+        ]
+        print(f"{arguments.trainings} trainings of {arguments.layers} layers and {arguments.epochs} epochs")
+        print(f"write an epoch             {1000 * np.median(seconds) / arguments.epochs:7.2f} ms")
+        size = np.mean([path.stat().st_size for path in folder.rglob("*tfevents*")])
+        print(f"event file of a training   {size / 1e6:7.1f} MB")
+        began = time.perf_counter()
+        (run,) = runs(folder / "training_00")
+        assert len(run.evidence.epochs) == arguments.epochs
+        print(f"read a training            {time.perf_counter() - began:7.2f} s")
+        began = time.perf_counter()
+        server, address = start(folder)
+        try:
+            print(f"start TensorBoard          {time.perf_counter() - began:7.2f} s")
+            with tempfile.TemporaryDirectory() as profile, chromium(Path(profile)) as browser:
+                browser.get("about:blank")
+                began = time.perf_counter()
+                browser.get(f"{address}/#layers")
+                wait_for(browser, "return document.querySelector('iframe')")
+                frame = time.perf_counter() - began
+                browser.switch_to.frame(0)
+                wait_for(browser, PAINTED)
+                painted = time.perf_counter() - began
+                print(f"open, to the first maps    {painted:7.2f} s  (TensorBoard's own page: {frame:.2f} s)")
+                wait_for(browser, "return document.querySelectorAll('.trainings li').length == %d" % arguments.trainings)
+                print(f"open, to the last training {time.perf_counter() - began:7.2f} s")
+                time.sleep(2)
+                quantities = ["weight_l1", "activation_std", "gradient_l2", "gradient_abs_mean"]
+                times = [browser.execute_async_script(SWITCH, quantity) for quantity in quantities]
+                print(f"switch quantity            {np.median(times) / 1000:7.2f} s  (largest {max(times) / 1000:.2f})")
+                times = [browser.execute_async_script(STEP, epoch) for epoch in range(1, arguments.epochs, 100)]
+                print(f"move the epoch slider      {np.median(times) / 1000:7.2f} s")
         finally:
             server.terminate()
-            server.wait()
-
-
-def loaded(address, runs, epochs):
-    """Whether the last epoch of the last run's last tag is there."""
-    query = f"run=run_{runs - 1:02}&tag=diagnosis/findings"
-    try:
-        with urllib.request.urlopen(f"{address}/data/plugin/scalars/scalars?{query}", timeout=60) as answer:
-            return json.load(answer)[-1][1] == epochs - 1
-    except (OSError, ValueError, urllib.error.URLError):
-        return False
+            server.wait(10)
 
 
 if __name__ == "__main__":

@@ -3,60 +3,11 @@
 The functions are pure, use `keras.ops`, and take tensors or NumPy arrays, with every backend of Keras.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from keras import ops
 
-MAX_FEATURES = 64
-"""Number of features (positions on the last axis) up to which each has its own statistics; if there are more, all share
-one."""
-
-MAX_LABEL = 255
-"""Largest label that is counted by itself: the whole numbers from 0 to this one."""
-
-LABELLED_SAMPLES = 4096
-"""Largest number of labels of a batch that are counted."""
-
-
-class ArrayStatistics(NamedTuple):
-    """Statistics of one array over one batch or several; F features. Tensors or arrays, float32."""
-
-    finite: Any
-    """(F,), number of finite elements."""
-    mean: Any
-    """(F,), mean of the finite elements."""
-    squares: Any
-    """(F,), sum of the squared distances of the finite elements from their mean."""
-    lowest: Any
-    """(F,), smallest finite element, infinity where there is none."""
-    highest: Any
-    """(F,), largest finite element, minus infinity where there is none."""
-    nonfinite: Any
-    """(F,), number of elements that are NaN or infinite."""
-    fractional: Any
-    """(F,), number of finite elements that are not whole numbers."""
-    labels: Any
-    """(MAX_LABEL + 3,), for an array with one feature: how many elements are 0, 1, ... `MAX_LABEL`, how many are larger
-    whole numbers, and how many are -1; zeros for other arrays."""
-    samples: Any
-    """(), number of samples."""
-    batches: Any
-    """(), number of batches."""
-    uniform_batches: Any
-    """(), number of batches of two samples or more that are all identical."""
-    spread: Any
-    """(), the largest difference between two samples of one batch, over features and batches."""
-    lowest_sum: Any
-    """(), smallest sum over the features of a sample or position."""
-    highest_sum: Any
-    """(), largest sum over the features of a sample or position."""
-    bad_batch: Any
-    """(), number of the first batch, counted from 0, with an element that is not finite; -1 where there is none."""
-    bad_row: Any
-    """(), the first such sample in that batch, counted from 0."""
-    bad_feature: Any
-    """(), position of the first such element in that sample, flattened, counted from 0."""
-
+from .evidence import LABELLED_SAMPLES, MAX_FEATURES, MAX_LABEL, ArrayStatistics
 
 def features_of(shape: tuple[int | None, ...]) -> int:
     """Return how many features of an array of this shape have their own statistics."""

@@ -73,8 +73,8 @@ class ActivationMonitor(Monitor):
     The batch goes through the model as in `predict` (dropout off, batch normalization on its moving averages), so
     nothing of the model or of its random streams changes.
 
-    With a `log_dir`, TensorBoard shows a scalar `activation_<quantity>/<layer>` per epoch, and at the end an image of
-    `activation_std`, layers by epochs.
+    With a `log_dir`, TensorBoard shows every quantity in the tab Layers, and at the end an image of `activation_std`,
+    layers by epochs.
 
     >>> activations = ActivationMonitor(x_test[:256])
     >>> model.fit(x, y, epochs=100, callbacks=[activations])
@@ -84,6 +84,7 @@ class ActivationMonitor(Monitor):
         probe: a batch of the model's inputs, as `model(probe)` takes it. 100 samples or more, so that a unit that is
             zero on all of them is likely to be dead.
         log_dir: directory for TensorBoard's event file; `None` writes nothing.
+        all_scalars: whether every quantity of every layer is written as a scalar `activation_<quantity>/<layer>`.
 
     Attributes:
         layers: list of str, the layers with an activation (`Dense(..., "tanh")`, `Activation`, `ReLU`, `LSTM` and so
@@ -110,8 +111,8 @@ class ActivationMonitor(Monitor):
     PREFIX = "activation"
     _OF_A_FIT = (*Monitor._OF_A_FIT, "_compiled_probe")
 
-    def __init__(self, probe: Any, log_dir: str | os.PathLike | None = None) -> None:
-        super().__init__(log_dir)
+    def __init__(self, probe: Any, log_dir: str | os.PathLike | None = None, all_scalars: bool = False) -> None:
+        super().__init__(log_dir, all_scalars=all_scalars)
         self.probe = keras.tree.map_structure(tf.convert_to_tensor, probe)
         self._compiled_probe: ActivationProbe | None = None
 

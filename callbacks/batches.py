@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from ._accumulation import variable_of_each_replica
-from ._batch_statistics import ArrayStatistics, array_statistics, features_of, joined, no_statistics
-from .evidence import ArrayFacts
+from ._batch_statistics import array_statistics, features_of, joined, no_statistics
+from .evidence import ArrayFacts, ArrayStatistics
 from .keras_internals import before_compute_loss
 
 MAX_BATCHES_AT_FIRST, MAX_BATCHES = 200, 8

@@ -37,8 +37,9 @@ class GradientMonitor(Monitor):
     distribution strategy, before clipping and weight decay. Nothing is computed twice, no data is passed again, and
     the training is the same bit by bit.
 
-    With a `log_dir`, TensorBoard shows a scalar `gradient_<quantity>/<layer>` per epoch, every `histogram_freq` epochs
-    a histogram `<layer>/kernel_0_grad`, and at the end an image of `gradient_abs_mean`, layers by epochs.
+    With a `log_dir`, TensorBoard shows every quantity in the tab Layers, the scalars `gradient_abs_mean/<layer>` and
+    `gradient_mean/<layer>` per epoch, every `histogram_freq` epochs a histogram `<layer>/kernel_0_grad`, and at the
+    end an image of `gradient_abs_mean`, layers by epochs.
 
     >>> gradients = GradientMonitor(log_dir="logs/run1", histogram_freq=1)
     >>> model.fit(x, y, epochs=100, callbacks=[gradients])
@@ -56,6 +57,7 @@ class GradientMonitor(Monitor):
             epoch on a generator, all are looked at. Under a distribution strategy with several replicas they always
             are.)
         optimizer: the optimizer to listen to, for models that train with several; `None` takes `model.optimizer`.
+        all_scalars: whether every quantity of every layer is written as a scalar `gradient_<quantity>/<layer>`.
 
     Attributes:
         layers: list of str, one name for each kernel that the optimizer was handed in some epoch recorded, in model
@@ -87,6 +89,7 @@ class GradientMonitor(Monitor):
         "zero_fraction": "share of zero gradients",
         "nonfinite": "NaN or infinite gradients",
     }
+    CHARTED = ("abs_mean", "mean")
     PREFIX = "gradient"
     HISTOGRAM_SUFFIX = "_grad"
     _OF_A_FIT = (*Monitor._OF_A_FIT, "_recorder", "_listened")
@@ -97,8 +100,9 @@ class GradientMonitor(Monitor):
         histogram_freq: int = 0,
         sampled_steps: int | Literal["auto"] | None = "auto",
         optimizer: keras.optimizers.Optimizer | None = None,
+        all_scalars: bool = False,
     ) -> None:
-        super().__init__(log_dir, histogram_freq)
+        super().__init__(log_dir, histogram_freq, all_scalars)
         is_number_of_steps = isinstance(sampled_steps, int) and sampled_steps >= 1
         if not is_number_of_steps and sampled_steps not in ("auto", None):
             raise ValueError(
@@ -155,7 +159,7 @@ class GradientMonitor(Monitor):
         if not self.facts and have_values(self.model.trainable_variables):
             self.facts = model_facts(self.model, self._listened, self.params)
             if self._writer is not None:
-                self._writer.write(0, facts={"diagnosis/facts": self.facts})
+                self._writer.write(0, facts={"facts": self.facts})
 
     def _count_begun(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
         self._recording_of_a_step().count_begun(gradients)

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from . import plots
 from ._guard import GuardedCallback
 from .keras_internals import TrainFunctionTap, before_apply, is_built
-from .tensorboard import SummaryWriter
+from .tensorboard import LayerArray, SummaryWriter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +31,12 @@ class _RecordedEpoch:
 class Monitor(GuardedCallback):
     """Keeps statistics of every layer for every epoch; a base class for the callbacks of this package.
 
-    A subclass names its quantities in `QUANTITIES` (name to label of a colour bar), says in `PREFIX` how their
-    TensorBoard tags begin, calls `begin` in `_watch` and `record` in `_look`.
+    A subclass names its quantities in `QUANTITIES` (name to label of a colour bar), in `CHARTED` those of them that are
+    written as scalars too, and in `PREFIX` how their TensorBoard tags begin; it calls `begin` in `_watch` and `record`
+    in `_look`.
+
+    With a `log_dir`, it writes after each epoch every quantity as one array over the layers, for the tab Layers and for
+    `diagnose`, and the epoch's metrics as scalars `Summary/<metric>`.
 
     A model that is not built when training begins is built by its first step. `_watch` waits for that: until the first
     epoch ends at the latest, and where `_listen` was called until the optimizer is handed the first gradients.
@@ -39,6 +44,8 @@ class Monitor(GuardedCallback):
     Args:
         log_dir: directory for TensorBoard's event file; `None` writes nothing.
         histogram_freq: histograms are written every so many epochs; 0 writes none.
+        all_scalars: whether every quantity of every layer is written as a scalar for Time Series, not only those of
+            `CHARTED`.
 
     Attributes:
         layers: list of str, the names of what is watched, in model order.
@@ -51,11 +58,14 @@ class Monitor(GuardedCallback):
     """
 
     QUANTITIES: dict[str, str] = {}
+    CHARTED: tuple[str, ...] = ()
     PREFIX = ""
     HISTOGRAM_SUFFIX = ""
     _OF_A_FIT: tuple[str, ...] = ("_writer", "_tap", "_listener")
 
-    def __init__(self, log_dir: str | os.PathLike | None = None, histogram_freq: int = 0) -> None:
+    def __init__(
+        self, log_dir: str | os.PathLike | None = None, histogram_freq: int = 0, all_scalars: bool = False
+    ) -> None:
         super().__init__()
         if histogram_freq < 0 or histogram_freq != int(histogram_freq):
             raise ValueError(
@@ -68,6 +78,7 @@ class Monitor(GuardedCallback):
             )
         self.log_dir = log_dir
         self.histogram_freq = int(histogram_freq)
+        self.all_scalars = all_scalars
         self.quantities = dict(self.QUANTITIES)
         self._names: list[str] = []
         self._recorded: list[_RecordedEpoch] = []
@@ -132,10 +143,14 @@ class Monitor(GuardedCallback):
     def _epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._begin_watching()
         self._look(epoch)
+        if self._writer is not None:
+            self._writer.write_metrics(epoch, scalar_metrics(logs))
 
     def _train_end(self, logs: dict | None = None) -> None:
         if self._writer is not None and self._recorded:
-            self._writer.write(self.epochs[-1], images={f"{self.PREFIX}_history": plots.png(self.plot())})
+            figure = self.plot()
+            figure.set_size_inches(5, max(3.2, figure.get_figheight()))  # legible where TensorBoard shows it small
+            self._writer.write(self.epochs[-1], images={f"{self.PREFIX}_history": plots.png(figure, dpi=160)})
 
     def _release(self) -> None:
         writer, tap, listener = self._writer, self._tap, self._listener
@@ -196,9 +211,17 @@ class Monitor(GuardedCallback):
         self._recorded.append(_RecordedEpoch(epoch, row, counts, columns))
         if self._writer is not None:
             layers = [(i, self._names[i]) for i in columns]
-            scalars = {f"{name}/{layer}": values[i] for name, values in row.items() for i, layer in layers}
+            missing = [i for i in range(len(self._names)) if i not in set(columns)]
+            arrays = {}
+            for name, values in row.items():
+                values = np.array(values, "float64")
+                values[missing] = np.nan
+                arrays[f"{self.PREFIX}_{name}"] = LayerArray(self._names, values, self.quantities[name])
+            charted = row if self.all_scalars else self.CHARTED
+            scalars = {f"{name}/{layer}": row[name][i] for name in charted for i, layer in layers}
             self._writer.write(
                 epoch,
+                arrays=arrays,
                 scalars={f"{self.PREFIX}_{tag}": value for tag, value in (scalars | counts).items()},
                 histograms={f"{layer}/kernel_0{self.HISTOGRAM_SUFFIX}": samples[i] for i, layer in layers if samples},
             )
@@ -220,7 +243,7 @@ class Monitor(GuardedCallback):
         """
         quantity = self._plottable(quantity)
         label = self.quantities[quantity]
-        return plots.heatmap(self._masked(quantity), self.layers, self.epochs, f"{label} of each layer", label)
+        return plots.heatmap(self._masked(quantity), self.layers, self.epochs, f"{label} of each layer")
 
     def plot_profile(self, quantity: str | None = None, epochs: Sequence[int] | None = None) -> Figure:
         """Plot a quantity from the first to the last layer, a line for each of some epochs.
@@ -263,3 +286,12 @@ class Monitor(GuardedCallback):
         if not self._recorded:
             raise ValueError(f"{type(self).__name__} has recorded nothing yet: plot after model.fit.")
         return quantity
+
+
+def scalar_metrics(logs: Mapping[str, Any] | None) -> dict[str, float]:
+    """Return the metrics that are single numbers, unlike `F1Score(average=None)`, which has one for each class."""
+    found = {}
+    for name, value in (logs or {}).items():
+        with contextlib.suppress(TypeError, ValueError):
+            found[name] = float(value)
+    return found

@@ -43,7 +43,7 @@ def new_figure(**options: Any) -> Figure:
     return _RichFigure(**options)
 
 
-def heatmap(values: np.ndarray, layers: Sequence[str], epochs: Sequence[int], title: str, label: str) -> Figure:
+def heatmap(values: np.ndarray, layers: Sequence[str], epochs: Sequence[int], title: str) -> Figure:
     """Plot layers by epochs, coloured by the logarithm of the magnitude.
 
     Args:
@@ -51,18 +51,17 @@ def heatmap(values: np.ndarray, layers: Sequence[str], epochs: Sequence[int], ti
             masked values of a `numpy.ma.MaskedArray` white.
         layers: names of the layers, input to output; drawn from bottom to top.
         epochs: the epochs of the rows, counted from 0 as `monitor.epochs`; drawn counted from 1, as Keras prints them.
-        title: title of the plot.
-        label: label of the colour bar.
+        title: title of the plot; it names the quantity.
 
     Returns:
         A `matplotlib.figure.Figure`.
     """
-    height = np.clip(1.8 + 0.3 * len(layers), 3.8, 12)  # so that the label fits beside the colour bar
+    height = np.clip(1.8 + 0.3 * len(layers), 3.8, 12)
     figure = new_figure(figsize=(8, height), layout="constrained")
     axes = figure.add_subplot()
     image = draw_heatmap(axes, values, layers, epochs)
     axes.set_title(title)
-    figure.colorbar(image, ax=axes, label=f"{label} (log scale)")
+    figure.colorbar(image, ax=axes, label="log scale")
     return figure
 
 
@@ -165,8 +164,8 @@ def log_norm(*arrays: np.ndarray) -> LogNorm:
     return LogNorm(low, high if high > low else low * 10)
 
 
-def png(figure: Figure) -> bytes:
-    """Return the figure as the bytes of a PNG file, at 100 dots per inch."""
+def png(figure: Figure, dpi: int = 100) -> bytes:
+    """Return the figure as the bytes of a PNG file, at so many dots per inch."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
+    figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()

@@ -15,8 +15,9 @@ from .monitor import Monitor
 class WeightNormMonitor(Monitor):
     """Records the L1 norm of every kernel at each epoch's end, and how much the kernel changed.
 
-    With a `log_dir`, TensorBoard shows a scalar `weight_<quantity>/<layer>` per epoch, every `histogram_freq` epochs a
-    histogram `<layer>/kernel_0`, and at the end an image of `weight_l1_change`, layers by epochs.
+    With a `log_dir`, TensorBoard shows every quantity in the tab Layers, the scalars `weight_l1/<layer>` and
+    `weight_l1_change/<layer>` per epoch, every `histogram_freq` epochs a histogram `<layer>/kernel_0`, and at the end
+    an image of `weight_l1_change`, layers by epochs.
 
     >>> weights = WeightNormMonitor()
     >>> model.fit(x, y, epochs=100, callbacks=[weights])
@@ -25,6 +26,7 @@ class WeightNormMonitor(Monitor):
     Args:
         log_dir: directory for TensorBoard's event file; `None` writes nothing.
         histogram_freq: histograms are written every so many epochs; 0 writes none.
+        all_scalars: whether every quantity of every layer is written as a scalar `weight_<quantity>/<layer>`.
 
     Attributes:
         layers: list of str, one name for each kernel, in model order.
@@ -46,12 +48,14 @@ class WeightNormMonitor(Monitor):
         "update_ratio": "weight change / weight norm",
         "nonfinite": "NaN or infinite weights",
     }
+    CHARTED = ("l1_change", "l1")
     PREFIX = "weight"
-
     _OF_A_FIT = (*Monitor._OF_A_FIT, "_kernels", "_before", "_l1_before")
 
-    def __init__(self, log_dir: str | os.PathLike | None = None, histogram_freq: int = 0) -> None:
-        super().__init__(log_dir, histogram_freq)
+    def __init__(
+        self, log_dir: str | os.PathLike | None = None, histogram_freq: int = 0, all_scalars: bool = False
+    ) -> None:
+        super().__init__(log_dir, histogram_freq, all_scalars)
         self._kernels: list[keras.Variable] | None = None
         self._before: list[np.ndarray] | None = None  # the kernels at the end of the previous epoch
         self._l1_before: np.ndarray | None = None

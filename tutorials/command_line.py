@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from tutorials import interruption
 from tutorials.backend import wrong_backend
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 SEEDS = 30
 """Seeds that a study trains unless --seeds says otherwise."""
+
+ADDRESS = "http://localhost:6006"
+"""Where TensorBoard serves its pages unless told otherwise, or something else does."""
+
+MOST_SELECTED = 40
+"""Runs of which TensorBoard selects all at first; if there are more it selects none."""
+
+MOST_NAMED = 4
+"""New runs that are named at the end."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -132,6 +141,7 @@ def until_interrupted(
     """
     results: list[Result] = []
     interrupted = False
+    before = _runs(log_dir)
     interruption.listen()
     try:
         for task in tasks:
@@ -148,10 +158,51 @@ def until_interrupted(
             f"\nOne seed proves little. To train {SEEDS} seeds of each configuration, and judge the course's claims by "
             f"them:\n\n    python -m tutorials study {' '.join(to_study)}\n    python -m tutorials claims"
         )
-    print(f"\nPlots and event files are in {log_dir}. To look at them in TensorBoard:\n")
-    print(f"    {_tensorboard()} --logdir {shlex.quote(str(log_dir))}")
+    runs = _runs(log_dir)
+    print(f"\n{_where_to_look(log_dir, [run for run in runs if run not in before], len(runs))}")
     if interrupted:
         sys.exit(130)
+
+
+def _runs(log_dir: Path) -> list[Path]:
+    """The directories with event files, relative to the log directory, in the order in which they were begun.
+
+    TensorBoard calls each of them a run.
+    """
+    files = sorted(log_dir.rglob("*tfevents*"), key=lambda path: (path.stat().st_ctime, path.name))
+    return list(dict.fromkeys(path.parent.relative_to(log_dir) for path in files))
+
+
+def _where_to_look(log_dir: Path, new: Sequence[Path], runs: int) -> str:
+    """The lines that name what was written to the log directory, and how to look at it.
+
+    Args:
+        log_dir: the log directory.
+        new: the runs that the command wrote, relative to the log directory.
+        runs: how many runs are there altogether.
+    """
+    from callbacks.tensorboard.tab.trainings import Training, suggestion
+
+    is_study = any(run.parts[0] == "study" for run in new)
+    folder = log_dir / "study" if is_study else log_dir
+    places = [str(log_dir / run) for run in new if run.parts[0] != "study"] or [str(folder)]
+    more = f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
+    lines = [f"Plots and event files are in {', '.join(places[:MOST_NAMED])}{more}. To look at them in TensorBoard:"]
+    lines += ["", f"    {_tensorboard()} --logdir {shlex.quote(str(folder))}"]
+    trainings = [Training(run.as_posix(), log_dir / run, started) for started, run in enumerate(new)]
+    for training in trainings:
+        training.update()
+    recorded = [training for training in reversed(trainings) if training.evidence is not None]
+    if recorded and not is_study:
+        chosen = "".join(f"&run{i}={quote(name, safe='')}" for i, name in enumerate(suggestion(recorded), 1))
+        lines += ["", "The gradients of each layer, and what is wrong:", "", f"    {ADDRESS}/#layers{chosen}"]
+    if runs > MOST_SELECTED:
+        lines += [
+            "",
+            f"{log_dir} holds {runs} runs. With more than {MOST_SELECTED}, TensorBoard's other tabs show none at first: "
+            "tick some in the list at the left, or name a folder of it as --logdir.",
+        ]
+    return "\n".join(lines)
 
 
 def table(results: "Sequence[Result]") -> str:

@@ -17,8 +17,8 @@ from ..evidence import Evidence, MonitorRecord
 from ..gradients import GradientMonitor
 from ..keras_internals import TrainFunctionTap, distribution_strategy, is_built, nonlinear_layers
 from ..model_facts import model_facts
-from ..monitor import Monitor
-from ..tensorboard import SummaryWriter
+from ..monitor import Monitor, scalar_metrics
+from ..tensorboard import LayerArray, SummaryWriter
 from ..weights import WeightNormMonitor
 from . import rules, wording
 from .finding import Finding
@@ -27,6 +27,13 @@ from .wording import after
 FIRST_CHECKS = 20
 """Epochs after each of which the rules are evaluated; then at intervals that grow by 10 %, because evaluating takes
 longer with every epoch recorded, while a single epoch changes less."""
+
+PREDICTION_LABELS = {
+    "lowest": "smallest prediction",
+    "highest": "largest prediction",
+    "spread": "largest difference between two predictions of a batch",
+}
+"""What is recorded of an epoch's predictions, for each output of the model, and its label."""
 
 
 class Diagnosis(GuardedCallback):
@@ -41,8 +48,8 @@ class Diagnosis(GuardedCallback):
     the first batch, are printed then, and the whole diagnosis when training ends. The training is the same, bit by
     bit, unless `stop_on` ends it.
 
-    With a `log_dir`, TensorBoard shows the findings under Text, all layers of the run in one chart under Custom
-    Scalars, and what the monitors write.
+    With a `log_dir`, TensorBoard shows the findings under Layers and Text, the number of errors and warnings as
+    `Summary/findings`, and what the monitors write.
 
     >>> diagnosis = Diagnosis(log_dir="logs/run1", probe=x[:256])
     >>> model.fit(x, y, epochs=100, callbacks=[diagnosis])
@@ -59,6 +66,8 @@ class Diagnosis(GuardedCallback):
         stop_on: the rule, or a list of rules, whose finding ends the training; "error" ends it at any error.
         verbose: 1 prints the diagnosis, 0 does not.
         optimizer: the optimizer whose gradients are recorded; `None` takes the model's own.
+        all_scalars: whether every quantity of every layer is written as a scalar for Time Series, not only those that
+            `GradientMonitor` and `WeightNormMonitor` name.
 
     Attributes:
         findings: list of `Finding`, causes first: each has `rule`, `severity`, `layers`, `epoch`, `statistics`,
@@ -82,6 +91,7 @@ class Diagnosis(GuardedCallback):
         stop_on: str | Iterable[str] = (),
         verbose: int = 1,
         optimizer: keras.optimizers.Optimizer | None = None,
+        all_scalars: bool = False,
     ) -> None:
         super().__init__()
         self.stop_on = [stop_on] if isinstance(stop_on, str) else list(stop_on)
@@ -89,9 +99,9 @@ class Diagnosis(GuardedCallback):
         if unknown:
             raise ValueError(f"stop_on names no rule {unknown[0]!r}; there are error, {', '.join(rules.RULES)}.")
         self.log_dir, self.verbose = log_dir, verbose
-        self.gradients = GradientMonitor(log_dir, histogram_freq, optimizer=optimizer)
-        self.weights = WeightNormMonitor(log_dir, histogram_freq)
-        self.activations = None if probe is None else ActivationMonitor(probe, log_dir)
+        self.gradients = GradientMonitor(log_dir, histogram_freq, optimizer=optimizer, all_scalars=all_scalars)
+        self.weights = WeightNormMonitor(log_dir, histogram_freq, all_scalars)
+        self.activations = None if probe is None else ActivationMonitor(probe, log_dir, all_scalars)
         self._monitors = keras.callbacks.CallbackList([self.gradients, self.weights])
         self._metrics: dict[int, dict[str, float]] = {}  # by epoch
         self._facts: dict[str, Any] = {}
@@ -151,7 +161,7 @@ class Diagnosis(GuardedCallback):
             return None
         quantities = {
             name: np.array([self._predictions[epoch][name] for epoch in epochs]).reshape(-1, len(self._outputs))
-            for name in ("lowest", "highest", "spread")
+            for name in PREDICTION_LABELS
         }
         return MonitorRecord(self._outputs, quantities)
 
@@ -243,7 +253,7 @@ class Diagnosis(GuardedCallback):
 
     def _epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._monitors.on_epoch_end(epoch, logs)
-        self._metrics[epoch] = _scalars(logs or {})
+        self._metrics[epoch] = scalar_metrics(logs)
         is_first = len(self._metrics) == 1
         self._read_data()
         predictions = self._batches.read("predictions") if self._batches is not None else []
@@ -267,17 +277,19 @@ class Diagnosis(GuardedCallback):
             if [finding.rule for finding in self.findings] != self._written:
                 self._write_report(epoch)
             self._stop_if_asked()
-        if self._writer is not None:
-            metrics = {f"diagnosis/{name}": value for name, value in self._metrics[epoch].items()}
-            errors = sum(finding.severity != "note" for finding in self._findings)
-            answers = {
-                f"prediction_{quantity}/{name}": value
-                for quantity, values in self._predictions[epoch].items()
-                for name, value in zip(self._outputs, values, strict=True)
-            }
-            self._writer.write(epoch, metrics | answers | {"diagnosis/findings": errors})
-            if is_first or is_last:
-                self._writer.write(epoch, facts={"diagnosis/facts": self._facts})
+        self._write_epoch(epoch, with_facts=is_first or is_last)
+
+    def _write_epoch(self, epoch: int, with_facts: bool) -> None:
+        if self._writer is None:
+            return
+        answers = {
+            f"prediction_{quantity}": LayerArray(self._outputs, np.array(values), f"{PREDICTION_LABELS[quantity]}")
+            for quantity, values in self._predictions[epoch].items()
+            if self._outputs
+        }
+        self._writer.write(epoch, arrays=answers, facts={"facts": self._facts} if with_facts else {})
+        findings = sum(finding.severity != "note" for finding in self._findings)
+        self._writer.write_metrics(epoch, self._metrics[epoch] | {"findings": findings})
 
     def _train_end(self, logs: dict | None = None) -> None:
         if self._metrics:
@@ -309,11 +321,3 @@ class Diagnosis(GuardedCallback):
             blocks += [f"The diagnosis {self.trouble}"] if self.trouble else []
             self._writer.write(epoch, texts={"diagnosis/report": "\n\n".join(blocks)})
 
-
-def _scalars(logs: Mapping[str, Any]) -> dict[str, float]:
-    """The metrics that are single numbers, unlike `F1Score(average=None)`, which has one for each class."""
-    found = {}
-    for name, value in logs.items():
-        with contextlib.suppress(TypeError, ValueError):
-            found[name] = float(value)
-    return found

@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..startup import import_tensorflow
-
 if TYPE_CHECKING:
     from ..tensorboard.reader import Run
     from .finding import Finding
@@ -60,8 +58,7 @@ def diagnose(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
 def _diagnose(parser: argparse.ArgumentParser, directories: list[Path], as_json: bool) -> int:
     if len(directories) > 2:
         parser.error(f"diagnose takes one directory, or two runs to compare, not {len(directories)}")
-    import_tensorflow()  # which `--help` does not need
-    from ..tensorboard import reader
+    from ..tensorboard import reader  # `--help` needs neither these nor NumPy
     from . import rules, wording
 
     found: list[tuple[Run, list[Finding]]] = []

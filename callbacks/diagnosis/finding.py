@@ -5,13 +5,15 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import keras
-
 from ..evidence import Evidence
 from .cures import Advice, advice_for
 
-DEFAULT_RATES = {"SGD": 0.01}
-"""Learning rate that Keras gives an optimizer; 0.001 for those not named."""
+DEFAULT_RATES = {
+    "SGD": 0.01,
+    "ScheduleFreeAdamW": 0.0025,
+    **dict.fromkeys("Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion Muon Nadam RMSprop".split(), 0.001),
+}
+"""Learning rate that each optimizer of Keras has unless another is given."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,9 +178,7 @@ def default_rate(evidence: Evidence) -> float:
 def usual_rate(evidence: Evidence) -> str:
     """Return `the default of SGD is 0.01`; of an optimizer that is not Keras's own, `0.001 is a usual rate`."""
     name, default = evidence.facts.get("optimizer", ""), default_rate(evidence)
-    return (
-        f"the default of {name} is {default:g}" if hasattr(keras.optimizers, name) else f"{default:g} is a usual rate"
-    )
+    return f"the default of {name} is {default:g}" if name in DEFAULT_RATES else f"{default:g} is a usual rate"
 
 
 def smaller_rate(evidence: Evidence, factor: float = 10) -> str:

@@ -30,32 +30,32 @@ def plain(findings: Sequence[Finding], when: str) -> str:
     Diagnosis after 100 epochs: 1 error.
     error    vanishing_gradient: The gradient of dense_3 is 62 times smaller than that of dense_6 ...
     """
-    lines = [f"{_heading(findings, when)}."]
-    for finding, effects in _causes(findings):
+    lines = [f"{heading(findings, when)}."]
+    for finding, effects in causes(findings):
         lines += _wrapped(f"{finding.severity:8} {finding.rule}: {finding.message}")
         if effects:
             lines += _wrapped(f"{'':8} {_consequences(effects)}")
         if finding.advice:
             remedies = "; ".join(f"{advice.remedy} ({advice.learned} of {advice.seeds})" for advice in finding.advice)
-            lines += _wrapped(f"{'':8} {_experiment(finding.advice[0])} {remedies}.")
+            lines += _wrapped(f"{'':8} {experiment(finding.advice[0])} {remedies}.")
     return "\n".join(lines)
 
 
 def markdown(findings: Sequence[Finding], when: str) -> str:
     """Return the findings as Markdown, a heading and a paragraph for each cause."""
-    blocks = [f"## {_heading(findings, when)}"]
-    for finding, effects in _causes(findings):
+    blocks = [f"## {heading(findings, when)}"]
+    for finding, effects in causes(findings):
         blocks += [f"### {finding.severity}: {finding.rule.replace('_', ' ')}", finding.message]
         if effects:
             blocks.append(_consequences(effects))
         if finding.advice:
-            blocks.append(_experiment(finding.advice[0]))
+            blocks.append(experiment(finding.advice[0]))
             remedies = [f"- {advice.remedy}: {advice.learned} of {advice.seeds}" for advice in finding.advice]
             blocks.append("\n".join(remedies))
     return "\n\n".join(blocks)
 
 
-def _causes(findings: Sequence[Finding]) -> Iterator[tuple[Finding, list[Finding]]]:
+def causes(findings: Sequence[Finding]) -> Iterator[tuple[Finding, list[Finding]]]:
     """Yield each finding that follows from no other, with all that follow from it, directly or not."""
     cause_of = {finding.rule: finding.follows_from for finding in findings}
 
@@ -130,16 +130,16 @@ def _smallest_norm_over_largest(gradients: MonitorRecord) -> float:
     return min(medians) / max(medians) if medians and max(medians) > 0 else np.nan
 
 
-def _heading(findings: Sequence[Finding], when: str) -> str:
-    causes = [finding for finding, _ in _causes(findings)]
-    counts = {kind: sum(finding.severity == kind for finding in causes) for kind in ("error", "warning", "note")}
+def heading(findings: Sequence[Finding], when: str) -> str:
+    severities = [cause.severity for cause, _ in causes(findings)]
+    counts = {kind: severities.count(kind) for kind in ("error", "warning", "note")}
     found = [f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items() if count]
     if not counts["error"] and not counts["warning"]:
         found = ["nothing found wrong", *found]
     return f"Diagnosis {when}: {', '.join(found)}"
 
 
-def _experiment(advice: Advice) -> str:
+def experiment(advice: Advice) -> str:
     return (
         f"What cured it alone in an experiment (two circles; {advice.network}; {advice.without} of {advice.seeds} "
         "seeds learn without a remedy):"

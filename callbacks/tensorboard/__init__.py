@@ -1,5 +1,5 @@
-"""Event files: written epoch by epoch, and read back."""
+"""Event files: written epoch by epoch, and read back; and the tab Layers, which shows them in TensorBoard."""
 
-from .writer import SummaryWriter
+from .writer import LayerArray, SummaryWriter
 
-__all__ = ["SummaryWriter"]
+__all__ = ["LayerArray", "SummaryWriter"]

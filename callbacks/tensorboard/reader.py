@@ -4,25 +4,40 @@ import dataclasses
 import json
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from google.protobuf.message import DecodeError
-from tensorboard.compat.proto import event_pb2
+from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.util import tensor_util
 
 from ..evidence import Evidence, MonitorRecord
-from .writer import FACTS, SCALAR
+from .records import EventFile
+from .writer import LAYERS, SCALAR, SUMMARY
 
-TAG = re.compile(r"(gradient|weight|activation|prediction)_(\w+)/(.+)")
-METRIC = re.compile(r"diagnosis/(.+)")
+QUANTITY = re.compile(r"(gradient|weight|activation|prediction)_(\w+)")
+SCALAR_OF_A_LAYER = re.compile(rf"({QUANTITY.pattern})/(.+)")
+"""A quantity of one layer: all that versions before 0.3 wrote, and now only what is charted in other tabs."""
+METRIC = re.compile(r"(?:Summary|diagnosis)/(.+)")
+"""A metric of an epoch; versions before 0.3 wrote `diagnosis/`."""
+OURS = (LAYERS, SUMMARY, "diagnosis/", "epoch_")
+"""How the tags begin of what is read besides, the metrics of Keras's TensorBoard callback among it."""
+HISTOGRAM = re.compile(r".+/kernel_0(_grad)?")
 KERAS_FOLDERS = {"train": "", "validation": "val_"}
 """Folders in which Keras's TensorBoard callback keeps a run's metrics, and what `model.fit` puts before their names."""
 
 Series = dict[int, float]
 """The scalars of one tag: epoch to value."""
+
+
+@dataclasses.dataclass
+class _Quantity:
+    """What was read of one quantity: `rows`, epoch to a value for each of `names`."""
+
+    names: list[str]
+    label: str = ""
+    rows: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +59,7 @@ def runs(log_dir: str | os.PathLike) -> list[Run]:
     """Read all runs at and below a directory.
 
     A run is a directory with event files of `GradientMonitor`, `WeightNormMonitor`, `ActivationMonitor` or `Diagnosis`.
-    Its metrics come from `Diagnosis`, or else from Keras's TensorBoard callback, if that wrote to the same place. A
-    damaged event file is read up to the damage.
+    A damaged event file is read up to the damage.
 
     Args:
         log_dir: the directory.
@@ -68,7 +82,12 @@ def runs(log_dir: str | os.PathLike) -> list[Run]:
         raise FileNotFoundError(
             f"There is no event file in {log_dir}: train with callbacks=[Diagnosis({str(log_dir)!r})]."
         )
-    found = [run for run in map(_read_run, directories) if run]
+    found = []
+    for directory in directories:
+        reader = RunReader(directory)
+        reader.update()
+        if evidence := reader.evidence():
+            found.append(Run(directory, evidence, reader.damaged))
     if not found:
         raise ValueError(
             f"The event files in {log_dir} hold no whole epoch of these callbacks: "
@@ -77,71 +96,188 @@ def runs(log_dir: str | os.PathLike) -> list[Run]:
     return found
 
 
-def _read_run(directory: Path) -> Run | None:
-    """The run in a directory; None where the event files are of other tools, or end before the first epoch does."""
-    scalars, facts, damaged = _read_directory(directory)
-    recorded: dict[str, dict[str, dict[str, Series]]] = {}  # monitor: quantity: layer
-    metrics: dict[str, Series] = {}
-    for tag, series in scalars.items():
-        if match := TAG.fullmatch(tag):
-            monitor, quantity, layer = match.groups()
-            recorded.setdefault(monitor, {}).setdefault(quantity, {})[layer] = series
-        elif (match := METRIC.fullmatch(tag)) and match[1] != "findings":
-            metrics[match[1]] = series
-    if not recorded:
+class RunReader:
+    """Reads what the callbacks wrote to one directory, and goes on where it stopped while the training goes on.
+
+    Args:
+        directory: the log directory of one run.
+
+    Attributes:
+        facts: what is known of the model and the data.
+        metrics: dict of name to epoch to value.
+
+    >>> reader = RunReader("logs/run1")
+    >>> reader.update()
+    True
+    >>> reader.evidence().epochs[-1]
+    499
+    """
+
+    def __init__(self, directory: str | os.PathLike) -> None:
+        self.directory = Path(directory)
+        self.facts: dict[str, Any] = {}
+        self.metrics: dict[str, Series] = {}
+        self._quantities: dict[str, _Quantity] = {}
+        self._files: dict[Path, EventFile] = {}
+        self._scalars: dict[str, dict[str, Series]] = {}  # quantity to layer; of files that hold no arrays
+        self._has_arrays = False
+        self._plugins: dict[str, str] = {}  # of each tag: only its first value says it
+        self._histograms: dict[int, list[tuple[EventFile, int]]] = {}  # epoch to the places of its events
+        self._keras: dict[str, RunReader] = {}  # metrics of Keras's TensorBoard callback, by folder
+
+    def update(self) -> bool:
+        """Read what was written since the last call; returns whether there was anything."""
+        paths = sorted(self.directory.glob("*tfevents*"), key=lambda path: (path.stat().st_mtime, path.name))
+        for path in paths:
+            self._files.setdefault(path, EventFile(path))
+        before = sum(file.offset for file in self._files.values())
+        for file in self._files.values():
+            self._read(file)
+        return sum(file.offset for file in self._files.values()) > before
+
+    @property
+    def damaged(self) -> list[Path]:
+        """The files that could be read in part only; a training that is under way may be writing the rest."""
+        return [file.path for file in self._files.values() if file.is_damaged or file.ends_within_a_record]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Each quantity that was recorded, by a name like `gradient_abs_mean`, and what it is called in words."""
+        if self._has_arrays:
+            return {name: quantity.label for name, quantity in self._quantities.items()}
+        return {name: name for name in self._scalars}
+
+    def evidence(self) -> Evidence | None:
+        """All that was recorded; None where that is not one whole epoch."""
+        recorded: dict[str, dict[str, _Quantity]] = {}  # monitor: quantity
+        for name, quantity in (self._quantities or self._from_scalars()).items():
+            if match := QUANTITY.fullmatch(name):
+                recorded.setdefault(match[1], {})[match[2]] = quantity
+        metrics = self.metrics or self._metrics_of_keras()
+        # An epoch is whole if every monitor has it, and metrics too if there are any. A monitor may lack single
+        # quantities, one that an older version did not write; and `fit` may validate in some epochs only.
+        epochs_of_monitors = [
+            set().union(*(quantity.rows for quantity in quantities.values())) for quantities in recorded.values()
+        ]
+        if not epochs_of_monitors:
+            return None
+        epochs_of_metrics = [set().union(*metrics.values())] if metrics else []
+        epochs = sorted(set.intersection(*epochs_of_monitors, *epochs_of_metrics))
+        if not epochs:
+            return None
+        monitors = {f"{monitor}s": _as_record(quantities, epochs) for monitor, quantities in recorded.items()}
+        by_epoch = {name: np.array([series.get(epoch, np.nan) for epoch in epochs]) for name, series in metrics.items()}
+        return Evidence(epochs, by_epoch, facts=self.facts, **monitors)
+
+    def histogram(self, tag: str, epoch: int) -> tuple[int, np.ndarray] | None:
+        """Return the histogram that was written last, up to an epoch: that epoch and an array (30, 3); or None.
+
+        The columns of the array are left edge, right edge, count.
+        """
+        for written in sorted((one for one in self._histograms if one <= epoch), reverse=True):
+            for file, offset in self._histograms[written]:
+                event = file.event_at(offset)
+                for value in event.summary.value if event else ():
+                    if value.tag == tag:
+                        return written, tensor_util.make_ndarray(value.tensor)
         return None
-    if not metrics:
+
+    @property
+    def has_histograms(self) -> bool:
+        """Whether histograms were written."""
+        return bool(self._histograms)
+
+    def _read(self, file: EventFile) -> None:
+        def is_wanted(tag: str, epoch: int, offset: int) -> bool:
+            if SCALAR_OF_A_LAYER.fullmatch(tag):
+                return not self._has_arrays
+            if HISTOGRAM.fullmatch(tag):
+                self._histograms.setdefault(epoch, []).append((file, offset))
+                return False
+            return tag.startswith(OURS)
+
+        for event in file.new_events(is_wanted):
+            for value in event.summary.value:
+                self._take(event.step, value)
+
+    def _take(self, epoch: int, value: summary_pb2.Summary.Value) -> None:
+        tag = value.tag
+        if tag.startswith(LAYERS):
+            name = tag.removeprefix(LAYERS)
+            if value.tensor.string_val:
+                if name == "facts":
+                    self.facts = json.loads(value.tensor.string_val[0])
+                return
+            self._has_arrays = True
+            self._take_array(epoch, name, value)
+            return
+        plugin = value.metadata.plugin_data.plugin_name or self._plugins.get(tag, "")
+        self._plugins[tag] = plugin
+        if tag == "diagnosis/facts":  # of versions before 0.3
+            self.facts = json.loads(value.tensor.string_val[0])
+        elif plugin == SCALAR.plugin_data.plugin_name:
+            tensor = value.tensor
+            number = tensor.float_val[0] if tensor.float_val else tensor_util.make_ndarray(tensor).item()
+            if match := SCALAR_OF_A_LAYER.fullmatch(tag):
+                quantity, _, _, layer = match.groups()
+                self._scalars.setdefault(quantity, {}).setdefault(layer, {})[epoch] = number
+            elif (match := METRIC.fullmatch(tag)) and match[1] != "findings":
+                self.metrics.setdefault(match[1], {})[epoch] = number
+            elif tag.startswith("epoch_"):
+                self.metrics.setdefault(tag.removeprefix("epoch_"), {})[epoch] = number
+
+    def _take_array(self, epoch: int, name: str, value: summary_pb2.Summary.Value) -> None:
+        row = np.frombuffer(value.tensor.tensor_content, "<f4")
+        if content := value.metadata.plugin_data.content:
+            described = json.loads(content)
+            names = described["names"]
+            known = self._quantities.setdefault(name, _Quantity(names, described["label"]))
+            if known.names != names:
+                known.rows = {old: _rearranged(known.names, names, array) for old, array in known.rows.items()}
+                known.names = names
+        self._quantities[name].rows[epoch] = row
+
+    def _from_scalars(self) -> dict[str, _Quantity]:
+        """What versions before 0.3 wrote, a scalar for each layer."""
+        found = {}
+        for name, by_layer in self._scalars.items():
+            quantity = _Quantity([*by_layer], name)
+            for epoch in set().union(*by_layer.values()):
+                quantity.rows[epoch] = np.array([series.get(epoch, np.nan) for series in by_layer.values()])
+            found[name] = quantity
+        return found
+
+    def _metrics_of_keras(self) -> dict[str, Series]:
+        """What Keras's TensorBoard callback wrote of the same run."""
+        found: dict[str, Series] = {}
         for folder, prefix in KERAS_FOLDERS.items():
-            in_folder, _, damaged_in_folder = _read_directory(directory / folder)
-            damaged += damaged_in_folder
-            metrics |= {f"{prefix}{tag[6:]}": series for tag, series in in_folder.items() if tag.startswith("epoch_")}
-    # An epoch is whole if every monitor and every metric has it. A monitor may lack single tags: a layer that was
-    # frozen at first, a quantity that an older version did not write.
-    epochs_of_monitors = [
-        set().union(*(series for layers in quantities.values() for series in layers.values()))
-        for quantities in recorded.values()
-    ]
-    epochs = sorted(set.intersection(*epochs_of_monitors, *map(set, metrics.values())))
-    if not epochs:
-        return None
-    monitors = {f"{monitor}s": _as_record(quantities, epochs) for monitor, quantities in recorded.items()}
-    metrics_by_epoch = {name: _as_array(series, epochs) for name, series in metrics.items()}
-    return Run(directory, Evidence(epochs, metrics_by_epoch, facts=facts, **monitors), damaged)
+            reader = self._keras.setdefault(folder, RunReader(self.directory / folder))
+            reader.update()
+            found |= {f"{prefix}{name}": series for name, series in reader.metrics.items()}
+        return found
 
 
-def _as_record(quantities: dict[str, dict[str, Series]], epochs: list[int]) -> MonitorRecord:
-    """What one monitor wrote as arrays (epochs, layers), NaN where it wrote nothing."""
-    layers = list(dict.fromkeys(layer for by_layer in quantities.values() for layer in by_layer))
-    history = {
-        quantity: np.stack([_as_array(by_layer.get(layer, {}), epochs) for layer in layers], axis=1)
-        for quantity, by_layer in quantities.items()
-    }
-    return MonitorRecord(layers, history)
+def _as_record(quantities: dict[str, _Quantity], epochs: list[int]) -> MonitorRecord:
+    """What one monitor wrote as arrays (epochs, layers), NaN where it wrote nothing.
+
+    A kernel of which nothing at all was recorded was never handed to the optimizer, so it is no layer.
+    """
+    layers = list(dict.fromkeys(name for quantity in quantities.values() for name in quantity.names))
+    history = {}
+    for name, quantity in quantities.items():
+        nothing = np.full(len(quantity.names), np.nan)
+        values = np.array([quantity.rows.get(epoch, nothing) for epoch in epochs], "float64")
+        history[name] = _rearranged(quantity.names, layers, values)
+    is_recorded = np.any([~np.isnan(values).all(axis=0) for values in history.values()], axis=0)
+    chosen = np.flatnonzero(is_recorded)
+    return MonitorRecord([layers[i] for i in chosen], {name: values[:, chosen] for name, values in history.items()})
 
 
-def _as_array(series: Series, epochs: list[int]) -> np.ndarray:
-    return np.array([series.get(epoch, np.nan) for epoch in epochs])
-
-
-def _read_directory(directory: Path) -> tuple[dict[str, Series], dict[str, Any], list[Path]]:
-    """The scalars of a directory's event files by tag, the facts of the run, and the damaged files."""
-    scalars: dict[str, Series] = {}
-    facts: dict[str, Any] = {}
-    damaged: list[Path] = []
-    plugins: dict[str, str] = {}  # of each tag: only its first value says it
-    for path in sorted(directory.glob("*tfevents*"), key=lambda path: (path.stat().st_mtime, path.name)):
-        try:
-            for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-                event = event_pb2.Event.FromString(record)
-                for value in event.summary.value:
-                    plugin = value.metadata.plugin_data.plugin_name or plugins.get(value.tag, "")
-                    plugins[value.tag] = plugin
-                    if plugin == SCALAR.plugin_data.plugin_name:
-                        tensor = value.tensor
-                        number = tensor.float_val[0] if tensor.float_val else tensor_util.make_ndarray(tensor).item()
-                        scalars.setdefault(value.tag, {})[event.step] = number
-                    elif plugin == FACTS.plugin_data.plugin_name:
-                        facts = json.loads(value.tensor.string_val[0])
-        except (tf.errors.DataLossError, DecodeError):
-            damaged.append(path)
-    return scalars, facts, damaged
+def _rearranged(names: list[str], wanted: Iterable[str], values: np.ndarray) -> np.ndarray:
+    """The last axis of `values`, which has `names`, rearranged to the names that are wanted; NaN for new ones."""
+    wanted = [*wanted]
+    if names == wanted:
+        return values
+    place = {name: i for i, name in enumerate(names)}
+    padded = np.concatenate([values, np.full((*values.shape[:-1], 1), np.nan, values.dtype)], axis=-1)
+    return padded[..., [place.get(name, -1) for name in wanted]]

@@ -1,11 +1,15 @@
-"""Event files for TensorBoard: one event per epoch, and one writer per directory.
+"""Event files for TensorBoard: a few events per epoch, and one writer per directory.
 
-`tf.summary` spends about 0.25 ms on a scalar and 4 ms on a histogram. An epoch's statistics built as a single `Event`
-and written as the TFRecord that an event file is made of cost a few hundredths of that. (TensorBoard's own
+`tf.summary` spends about 0.25 ms on a scalar and 4 ms on a histogram. An epoch's statistics built as a few `Event`s
+and written as the records that an event file is made of cost a few hundredths of that. (TensorBoard's own
 `EventFileWriter` computes its checksums in Python, which for histograms is slower than everything else here together.)
+
+What the callbacks themselves read back, the tab Layers and `diagnose`, goes into events of its own, whose tags begin
+with `layers/`: a quantity is one array over the layers. Everything else in the file is for other tabs.
 """
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
@@ -13,12 +17,11 @@ import socket
 import struct
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-import tensorflow as tf
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_pb2
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import metadata as layout_plugin
@@ -27,33 +30,39 @@ from tensorboard.plugins.image import metadata as image_plugin
 from tensorboard.plugins.scalar import metadata as scalar_plugin
 from tensorboard.plugins.text import metadata as text_plugin
 
+from .records import framed
+
 BUCKETS = 30
 """Buckets of a histogram, as many as `tf.summary.histogram` makes by default."""
 
+SUMMARY = "Summary/"
+"""How the tags of an epoch's metrics begin. Time Series sorts by code points, so a capital letter comes first."""
+
+LAYERS = "layers/"
+"""How the tags begin of what the tab Layers and `diagnose` read."""
+
 # The Custom Scalars tab draws every layer of a run in one chart: by category a chart's title and its pattern of tags.
 CHARTS = {
-    "diagnosis": {
-        "loss, training and validation": "diagnosis/(val_)?loss",
-        "accuracy, training and validation": "diagnosis/.*acc.*",
-        "number of findings": "diagnosis/findings",
+    "summary": {
+        "loss, training and validation": "Summary/(val_)?loss",
+        "accuracy, training and validation": "Summary/.*acc.*",
+        "number of findings": "Summary/findings",
     },
-    "gradients": {
-        "mean |gradient| of each layer": "gradient_abs_mean/.*",
-        "gradient L2 norm of each layer": "gradient_l2/.*",
-        "share of zero gradients of each layer": "gradient_zero_fraction/.*",
-    },
+    "gradients": {"mean |gradient| of each layer": "gradient_abs_mean/.*"},
     "weights": {
         "weight L1 norm of each layer": "weight_l1/.*",
         "weight change of each layer, L1": "weight_l1_change/.*",
-        "update ratio of each layer": "weight_update_ratio/.*",
-        "NaN or infinite weights of each layer": "weight_nonfinite/.*",
-    },
-    "activations": {
-        "share of saturated activations of each layer": "activation_saturated_fraction/.*",
-        "share of dead units of each layer": "activation_dead_fraction/.*",
-        "standard deviation of each layer's activations": "activation_std/.*",
     },
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerArray:
+    """A quantity of one epoch: `values`, an array with a number for each of `names`, and what it is called in words."""
+
+    names: Sequence[str]
+    values: np.ndarray
+    label: str
 
 
 class SummaryWriter:
@@ -82,17 +91,17 @@ class SummaryWriter:
     def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir
         self._users = 0
-        self._described: set[str] = set()  # tags whose metadata this file already holds
+        self._described: dict[str, bytes] = {}  # tags whose metadata this file already holds, and what they say
+        self._last_metrics: tuple[int, set[str]] = (-1, set())  # an epoch, and those of its metrics that are written
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{next(self._count)}"
         self._path = log_dir / name
         self._failed = False
-        self._file: tf.io.TFRecordWriter | None = None
+        self._file: BinaryIO | None = None
         try:
             log_dir.mkdir(parents=True, exist_ok=True)
-            self._file = tf.io.TFRecordWriter(str(self._path))
-            self._add(event_pb2.Event(file_version="brain.Event:2"))
-            self._add(event_pb2.Event(summary=summary_pb2.Summary(value=[_layout()])))
-        except (OSError, tf.errors.OpError) as error:
+            self._file = self._path.open("wb")
+            self._add(event_pb2.Event(file_version="brain.Event:2"), _event(0, [_layout()]))
+        except OSError as error:
             self._give_up("cannot be written", error)
 
     def write(
@@ -102,10 +111,11 @@ class SummaryWriter:
         histograms: Mapping[str, np.ndarray] | None = None,
         images: Mapping[str, bytes] | None = None,
         texts: Mapping[str, str] | None = None,
+        arrays: Mapping[str, LayerArray] | None = None,
         facts: Mapping[str, Any] | None = None,
         values: Iterable[summary_pb2.Summary.Value] = (),
     ) -> None:
-        """Write one event and flush it, so that a killed process loses no finished epoch.
+        """Write one step and flush it, so that a killed process loses no finished epoch.
 
         Where the file cannot be written (the directory is gone or not ours, the disk is full) it warns, once.
 
@@ -115,21 +125,32 @@ class SummaryWriter:
             histograms: dict of tag to array of any shape; values that are not finite are left out.
             images: dict of tag to the bytes of a PNG file.
             texts: dict of tag to Markdown.
-            facts: dict of tag to what JSON can hold; for programs, as no tab of TensorBoard shows them.
+            arrays: dict of the name of a quantity to `LayerArray`; for the tab Layers and `diagnose`.
+            facts: dict of a name to what JSON can hold; for the tab Layers and `diagnose`.
             values: `Summary.Value`s that others made, such as TensorBoard's `hparams_pb`.
         """
-        values = [*values, *(self._value(tag, *_scalar(number)) for tag, number in (scalars or {}).items())]
-        values += [self._value(tag, *_histogram(array)) for tag, array in (histograms or {}).items()]
-        values += [self._value(tag, *_image(image)) for tag, image in (images or {}).items()]
-        values += [self._value(tag, TEXT, _string(text)) for tag, text in (texts or {}).items()]
-        values += [self._value(tag, FACTS, _string(json.dumps(fact))) for tag, fact in (facts or {}).items()]
         if self._failed:
             return
+        ours = [self._value(LAYERS + name, *_layer_array(array)) for name, array in (arrays or {}).items()]
+        ours += [self._value(LAYERS + name, *_facts(fact)) for name, fact in (facts or {}).items()]
+        others = [*values, *(self._value(tag, *_scalar(number)) for tag, number in (scalars or {}).items())]
+        others += [self._value(tag, *_image(image)) for tag, image in (images or {}).items()]
+        others += [self._value(tag, TEXT, _string(text)) for tag, text in (texts or {}).items()]
+        large = [self._value(tag, *_histogram(array)) for tag, array in (histograms or {}).items()]
         try:
-            self._add(event_pb2.Event(step=step, summary=summary_pb2.Summary(value=values)))
+            self._add(*(_event(step, group) for group in (ours, others, large) if group))
             self._path.stat()  # writing to an open file that was deleted raises nothing
-        except (OSError, tf.errors.OpError) as error:
+        except OSError as error:
             self._give_up("can no longer be written", error)
+
+    def write_metrics(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Write the metrics of an epoch as scalars `Summary/<name>`, each once, whichever callbacks ask for it."""
+        if self._last_metrics[0] != epoch:
+            self._last_metrics = (epoch, set())
+        new = {name: value for name, value in metrics.items() if name not in self._last_metrics[1]}
+        if new:
+            self._last_metrics[1].update(new)
+            self.write(epoch, {f"{SUMMARY}{name}": value for name, value in new.items()})
 
     def _give_up(self, what: str, error: Exception) -> None:
         self._failed = True
@@ -145,22 +166,24 @@ class SummaryWriter:
         if self._users == 0:
             del self._open[self._log_dir]
             if self._file is not None:
-                with contextlib.suppress(OSError, tf.errors.OpError):  # every event was flushed, or warned about
+                with contextlib.suppress(OSError):  # every event was flushed, or warned about
                     self._file.close()
 
     def _value(
         self, tag: str, metadata: summary_pb2.SummaryMetadata, tensor: tensor_pb2.TensorProto
     ) -> summary_pb2.Summary.Value:
+        """A value; its first in the file says what it is, as TensorBoard reads it, and the next one if that changes."""
         value = summary_pb2.Summary.Value(tag=tag, tensor=tensor)
-        if tag not in self._described:  # TensorBoard reads it from a tag's first value
-            self._described.add(tag)
+        if self._described.get(tag) != metadata.plugin_data.content:
+            self._described[tag] = metadata.plugin_data.content
             value.metadata.CopyFrom(metadata)
         return value
 
-    def _add(self, event: event_pb2.Event) -> None:
+    def _add(self, *events: event_pb2.Event) -> None:
         assert self._file is not None
-        event.wall_time = time.time()
-        self._file.write(event.SerializeToString())
+        for event in events:
+            event.wall_time = time.time()
+            self._file.write(framed(event.SerializeToString()))
         self._file.flush()
 
 
@@ -168,7 +191,30 @@ SCALAR = scalar_plugin.create_summary_metadata("", "")
 HISTOGRAM = histogram_plugin.create_summary_metadata("", "")
 IMAGE = image_plugin.create_summary_metadata("", "")
 TEXT = text_plugin.create_summary_metadata("", "")
-FACTS = summary_pb2.SummaryMetadata(plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="diagnosis"))
+PLUGIN = "layers"
+"""The name of the tab Layers among TensorBoard's plugins."""
+
+
+def _ours(content: Any = None) -> summary_pb2.SummaryMetadata:
+    """Metadata of what the tab Layers reads; `content` is what JSON can hold."""
+    data = summary_pb2.SummaryMetadata.PluginData(plugin_name=PLUGIN, content=json.dumps(content).encode())
+    return summary_pb2.SummaryMetadata(plugin_data=data)
+
+
+def _event(step: int, values: Iterable[summary_pb2.Summary.Value]) -> event_pb2.Event:
+    return event_pb2.Event(step=step, summary=summary_pb2.Summary(value=values))
+
+
+def _layer_array(array: LayerArray) -> tuple[summary_pb2.SummaryMetadata, tensor_pb2.TensorProto]:
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+        content = np.asarray(array.values).astype("<f4").tobytes()
+    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_content=content)
+    tensor.tensor_shape.dim.add(size=len(array.names))
+    return _ours({"names": [*array.names], "label": array.label}), tensor
+
+
+def _facts(facts: Any) -> tuple[summary_pb2.SummaryMetadata, tensor_pb2.TensorProto]:
+    return _ours(), _string(json.dumps(facts))
 
 
 def _scalar(number: float) -> tuple[summary_pb2.SummaryMetadata, tensor_pb2.TensorProto]:

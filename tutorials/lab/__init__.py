@@ -9,7 +9,7 @@ from . import quiet_start  # isort: split
 from .compiled_epochs import whole_epochs
 from .data import adding_problem, digits, folds, held_out, shifted, two_circles
 from .run_plots import plot_accuracy, plot_gradients, plot_samples
-from .runs import EpochMetrics, new_run
+from .runs import EpochMetrics, new_run, write_image
 
 __all__ = [
     "EpochMetrics",
@@ -25,4 +25,5 @@ __all__ = [
     "shifted",
     "two_circles",
     "whole_epochs",
+    "write_image",
 ]

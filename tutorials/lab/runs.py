@@ -1,9 +1,12 @@
-"""What a script writes: a directory for every run, and in it the metrics of each epoch."""
+"""What a script writes: a directory for every run, and in it the metrics of each epoch and what else is for TensorBoard."""
 
+import contextlib
 from pathlib import Path
 
 import keras
+from matplotlib.figure import Figure
 
+from callbacks.plots import png
 from callbacks.tensorboard import SummaryWriter
 
 from .hyperparameters import describe, hyperparameter_values
@@ -25,11 +28,18 @@ def new_run(log_dir: str | Path, name: str, seed: int) -> Path:
             number += 1
 
 
-class EpochMetrics(keras.callbacks.Callback):
-    """Write each epoch's loss and accuracy for TensorBoard, as `keras.callbacks.TensorBoard` does but ten times faster.
+def write_image(log_dir: str | Path, name: str, figure: Figure) -> None:
+    """Write a figure for TensorBoard's Images tab, under a name."""
+    with contextlib.closing(SummaryWriter.open(log_dir)) as writer:
+        writer.write(0, images={name: png(figure)})
 
-    The tags are `epoch_loss` and `epoch_accuracy` in the folders `train` and `validation` of the run's directory. The
-    network's depth, width, activation, initializer, optimizer and learning rate go to the HParams tab.
+
+class EpochMetrics(keras.callbacks.Callback):
+    """Write each epoch's loss and accuracy, and what describes the model, for TensorBoard.
+
+    The metrics are scalars `Summary/loss`, `Summary/val_accuracy` and so on, in the run of the monitors that log to the
+    same directory. The network's depth, width, activation, initializer, optimizer and learning rate go to the HParams
+    tab.
 
     Args:
         log_dir: the run's directory.
@@ -40,26 +50,18 @@ class EpochMetrics(keras.callbacks.Callback):
     def __init__(self, log_dir: str | Path) -> None:
         super().__init__()
         self._log_dir = Path(log_dir)
-        self._writers: dict[str, SummaryWriter] = {}
+        self._writer: SummaryWriter | None = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self._writers = {
-            "": SummaryWriter.open(self._log_dir / "train"),
-            "val_": SummaryWriter.open(self._log_dir / "validation"),
-            "run": SummaryWriter.open(self._log_dir),  # shared with the monitors of the same directory
-        }
+        self._writer = SummaryWriter.open(self._log_dir)  # shared with the monitors of the same directory
         described = hyperparameter_values("single runs", describe(self.model), trial=self._log_dir.parent.name)
-        self._writers["run"].write(0, values=described)
+        self._writer.write(0, values=described)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        metrics = logs or {}
-        validation = {name: value for name, value in metrics.items() if name.startswith("val_")}
-        training = {name: value for name, value in metrics.items() if name not in validation}
-        for prefix, values in (("", training), ("val_", validation)):
-            scalars = {f"epoch_{name.removeprefix(prefix)}": value for name, value in values.items()}
-            self._writers[prefix].write(epoch, scalars)
+        if self._writer is not None:
+            self._writer.write_metrics(epoch, logs or {})
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        for writer in self._writers.values():
-            writer.close()
-        self._writers = {}
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

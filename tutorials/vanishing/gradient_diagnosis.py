@@ -10,7 +10,7 @@ Found with seed 1: in deep tanh the output layer's mean |gradient| is 0.07 and t
 ReLU all layers have between 0.015 and 0.10, the first hidden layer the most.
 """
 
-from tutorials.lab import EpochMetrics, new_run, plot_accuracy, plot_gradients, two_circles, whole_epochs
+from tutorials.lab import EpochMetrics, new_run, plot_accuracy, plot_gradients, two_circles, whole_epochs, write_image
 from tutorials.script import Script
 
 import keras
@@ -67,7 +67,9 @@ def run(seed=1, epochs=500, log_dir="logs"):
     rows = zip(tanh.layers, *columns, strict=True)
     print(f"\n{tabulate(rows, ['mean |gradient|', 'deep tanh', 'deep ReLU'], floatfmt='.2e')}")
     figure = plot_gradients({"tanh, 5 hidden layers": tanh, "ReLU, 5 hidden layers": relu})
-    figure.savefig(new_run(log_dir, "tanh_against_relu", seed) / "gradients.png", dpi=120)
+    directory = new_run(log_dir, "tanh_against_relu", seed)
+    figure.savefig(directory / "gradients.png", dpi=120)
+    write_image(directory, "tanh_against_relu", figure)
 
 
 SCRIPT = Script(__doc__, run)

@@ -1,0 +1,219 @@
+"""The trainings below a log directory, as the tab Layers shows them: read, judged, and kept up to date."""
+
+import math
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...diagnosis import rules, wording
+from ...diagnosis.finding import Finding
+from ...evidence import Evidence, MonitorRecord
+from ..reader import QUANTITY, RunReader
+from ..records import EventFile
+
+SECONDS_BETWEEN_LOOKS = 2.0
+"""How old the list of trainings may be before the directory is looked at again."""
+
+FIRST_QUANTITIES = ("gradient_abs_mean", "weight_l1_change", "activation_std")
+"""Quantities in the order in which they are offered; the others follow."""
+
+
+class Training:
+    """One training: what the callbacks recorded of it, and what is wrong with it.
+
+    Attributes:
+        name: its directory, relative to the log directory.
+        started: time of its first event in seconds since 1970.
+        evidence: what was recorded, None before the first epoch ends.
+        findings: what is wrong, causes first.
+        version: how often there was news of it; the page asks again when this has changed.
+    """
+
+    def __init__(self, name: str, directory: Path, started: float) -> None:
+        self.name, self.started = name, started
+        self.evidence: Evidence | None = None
+        self.findings: list[Finding] = []
+        self.version = 0
+        self._reader = RunReader(directory)
+
+    def update(self) -> None:
+        """Read what was written since the last time, and judge the training anew if there was anything."""
+        if self._reader.update():
+            self.evidence = self._reader.evidence()
+            self.findings = rules.diagnose(self.evidence) if self.evidence else []
+            self.version += 1
+
+    def summary(self) -> dict[str, Any]:
+        """What the list of trainings says of it."""
+        assert self.evidence is not None
+        causes = [finding for finding in self.findings if not finding.follows_from]
+        worst = next((finding for finding in causes if finding.severity != "note"), None)
+        accuracy = self.evidence.metrics.get("val_accuracy", self.evidence.accuracy)
+        return {
+            "name": self.name,
+            "started": self.started,
+            "version": self.version,
+            "epochs": len(self.evidence.epochs),
+            "planned_epochs": self.evidence.facts.get("planned_epochs"),
+            "severity": worst.severity if worst else "healthy",
+            "verdict": worst.rule.replace("_", " ") if worst else "healthy",
+            "accuracy": None if accuracy is None else _number(accuracy[-1]),
+        }
+
+    def details(self) -> dict[str, Any]:
+        """Everything but the values of the quantities and the histograms."""
+        assert self.evidence is not None
+        return self.summary() | {
+            "recorded_epochs": self.evidence.epochs,
+            "quantities": self._quantities(),
+            "metrics": {name: [_number(one) for one in values] for name, values in self.evidence.metrics.items()},
+            "heading": wording.heading(self.findings, wording.after(len(self.evidence.epochs))),
+            "findings": [_finding(cause, effects) for cause, effects in wording.causes(self.findings)],
+            "has_histograms": self._reader.has_histograms,
+        }
+
+    def values(self, quantity: str) -> np.ndarray | None:
+        """A quantity as a float32 array (epochs, layers); NaN is "not recorded", infinity "not finite".
+
+        None where there is no such quantity.
+        """
+        record, name = self._record(quantity)
+        if record is None or name not in record.history:
+            return None
+        values = record.history[name].astype("float32")
+        nonfinite = record.history.get("nonfinite")
+        if nonfinite is not None and name != "nonfinite":
+            values[np.isnan(values) & (nonfinite > 0)] = np.inf
+        return values
+
+    def histograms(self, layer: str, epoch: int) -> dict[str, Any]:
+        """The histograms of a kernel's gradient and weights that were written last, up to an epoch."""
+        found = {}
+        for name, suffix in (("gradient", "_grad"), ("weights", "")):
+            if histogram := self._reader.histogram(f"{layer}/kernel_0{suffix}", epoch):
+                found[name] = {"epoch": histogram[0], "buckets": histogram[1].tolist()}
+        return found
+
+    def _record(self, quantity: str) -> tuple[MonitorRecord | None, str]:
+        match = QUANTITY.fullmatch(quantity)
+        if match is None or self.evidence is None:
+            return None, ""
+        return getattr(self.evidence, f"{match[1]}s"), match[2]
+
+    def _quantities(self) -> list[dict[str, Any]]:
+        names = [*dict.fromkeys([*FIRST_QUANTITIES, *self._reader.labels])]
+        found = []
+        for name in names:
+            record, quantity = self._record(name)
+            if record is not None and quantity in record.history:
+                group = name.partition("_")[0]
+                label = self._reader.labels.get(name, name)
+                found.append({"name": name, "label": label, "group": group, "layers": record.layers})
+        return found
+
+
+class Trainings:
+    """All trainings below some log directories.
+
+    A look at the directories goes on in a thread, newest training first, so that what is there can be shown while the
+    rest is read.
+
+    Args:
+        log_dirs: dict of what the names of the trainings begin with to a directory; "" for a single directory.
+
+    >>> trainings = Trainings({"": Path("logs")})
+    >>> trainings.look().join()
+    >>> [training.name for training in trainings.found()]
+    ['deep_relu/seed1', 'deep_tanh/seed1']
+    """
+
+    def __init__(self, log_dirs: Mapping[str, Path]) -> None:
+        self._log_dirs = dict(log_dirs)
+        self._trainings: dict[str, Training] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._looked = -math.inf  # when the last look began
+        self.is_complete = False
+
+    def look(self) -> threading.Thread:
+        """Look at the directories unless that was done just now; returns the thread that does it or did it."""
+        with self._lock:
+            is_looking = self._thread is not None and self._thread.is_alive()
+            if not is_looking and time.monotonic() - self._looked >= SECONDS_BETWEEN_LOOKS:
+                self._looked = time.monotonic()
+                self._thread = threading.Thread(target=self._look, name="layers", daemon=True)
+                self._thread.start()
+            assert self._thread is not None
+            return self._thread
+
+    def found(self) -> list[Training]:
+        """The trainings with at least one whole epoch that have been read so far, newest first."""
+        whole = [training for training in list(self._trainings.values()) if training.evidence is not None]
+        return sorted(whole, key=lambda training: (-training.started, training.name))
+
+    def get(self, name: str) -> Training | None:
+        """The training of this name, if it is one that was found."""
+        training = self._trainings.get(name)
+        return training if training is not None and training.evidence is not None else None
+
+    def _look(self) -> None:
+        present = self._directories()
+        for name in [name for name in self._trainings if name not in present]:
+            del self._trainings[name]
+        for name, (directory, started) in sorted(present.items(), key=lambda item: (-item[1][1], item[0])):
+            training = self._trainings.get(name)
+            if training is None:
+                training = Training(name, directory, started)
+            try:
+                training.update()
+            except OSError:  # deleted just now
+                continue
+            self._trainings[name] = training
+        self.is_complete = True
+
+    def _directories(self) -> dict[str, tuple[Path, float]]:
+        """By name, every directory with event files, and when its first file began."""
+        found: dict[str, tuple[Path, float]] = {}
+        for prefix, root in self._log_dirs.items():
+            inside = root.resolve()
+            for path in sorted(root.rglob("*tfevents*")):
+                if not path.is_file() or not path.resolve().is_relative_to(inside):  # a link to elsewhere
+                    continue
+                name = "/".join(filter(None, (prefix, path.parent.relative_to(root).as_posix())))
+                started = EventFile(path).started
+                found[name] = (path.parent, min(started, found[name][1]) if name in found else started)
+        return found
+
+
+def suggestion(trainings: list[Training]) -> list[str]:
+    """The names of the two newest trainings that differ in verdict, the older first; of the two newest if none do."""
+    if len(trainings) < 2:
+        return [training.name for training in trainings]
+    newest = trainings[0]
+    verdict = newest.summary()["verdict"]
+    other = next((one for one in trainings if one.summary()["verdict"] != verdict), trainings[1])
+    return [other.name, newest.name]
+
+
+def changes(before: Training, after: Training) -> list[str]:
+    """What changed from one training to another, a line each."""
+    assert before.evidence is not None
+    assert after.evidence is not None
+    return wording.changes(before.evidence, after.evidence, before.findings, after.findings).splitlines()
+
+
+def _finding(cause: Finding, effects: list[Finding]) -> dict[str, Any]:
+    return cause.as_dict() | {
+        "name": cause.rule.replace("_", " "),
+        "effects": [{"name": one.rule.replace("_", " "), "epoch": one.epoch, "layers": one.layers} for one in effects],
+        "experiment": wording.experiment(cause.advice[0]) if cause.advice else "",
+    }
+
+
+def _number(value: float) -> float | None:
+    """A number that JSON can hold; None for NaN and infinities."""
+    return float(value) if math.isfinite(value) else None
