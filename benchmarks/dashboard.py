@@ -25,7 +25,8 @@ from tests.conftest import chromium, unused_port
 
 PAINTED = "return document.body.dataset.painted"
 SWITCH = """
-    const done = arguments[arguments.length - 1], [select, quantity] = [document.querySelector(".toolbar select"), arguments[0]];
+    const done = arguments[arguments.length - 1], quantity = arguments[0];
+    const select = document.querySelector(".toolbar select");
     const began = performance.now();
     new MutationObserver(() => {
         if (document.body.dataset.painted === quantity)
@@ -126,7 +127,7 @@ def main() -> None:
                 wait_for(browser, PAINTED)
                 painted = time.perf_counter() - began
                 print(f"open, to the first maps    {painted:7.2f} s  (TensorBoard's own page: {frame:.2f} s)")
-                wait_for(browser, "return document.querySelectorAll('.trainings li').length == %d" % arguments.trainings)
+                wait_for(browser, f"return document.querySelectorAll('nav li').length == {arguments.trainings}")
                 print(f"open, to the last training {time.perf_counter() - began:7.2f} s")
                 time.sleep(2)
                 quantities = ["weight_l1", "activation_std", "gradient_l2", "gradient_abs_mean"]

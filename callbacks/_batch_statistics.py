@@ -9,6 +9,7 @@ from keras import ops
 
 from .evidence import LABELLED_SAMPLES, MAX_FEATURES, MAX_LABEL, ArrayStatistics
 
+
 def features_of(shape: tuple[int | None, ...]) -> int:
     """Return how many features of an array of this shape have their own statistics."""
     last = shape[-1] if len(shape) > 1 else 1

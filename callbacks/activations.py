@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ._guard import NothingToWatchError
 from ._statistics import ActivationStatistics, activation_statistics
+from .evidence import QUANTITIES
 from .keras_internals import after_call, nonlinear_layers, nonlinearity, unused_name
 from .monitor import Monitor
 
@@ -101,13 +102,7 @@ class ActivationMonitor(Monitor):
         RuntimeError: if Keras does not run on TensorFlow.
     """
 
-    QUANTITIES = {
-        "std": "standard deviation of the activations",
-        "mean": "mean activation",
-        "saturated_fraction": "share of saturated activations",
-        "dead_fraction": "share of dead units",
-        "nonfinite": "NaN or infinite activations",
-    }
+    QUANTITIES = QUANTITIES["activation"]
     PREFIX = "activation"
     _OF_A_FIT = (*Monitor._OF_A_FIT, "_compiled_probe")
 

@@ -58,6 +58,38 @@ class ArrayStatistics(NamedTuple):
     """(), position of the first such element in that sample, flattened, counted from 0."""
 
 
+QUANTITIES = {
+    "gradient": {
+        "abs_mean": "mean |gradient|",
+        "mean": "mean gradient",
+        "l2": "gradient L2 norm",
+        "max": "largest |gradient|",
+        "zero_fraction": "share of zero gradients",
+        "nonfinite": "NaN or infinite gradients",
+        "clipped_fraction": "share of steps clipped",
+    },
+    "weight": {
+        "l1_change": "weight change, L1",
+        "l1": "weight L1 norm",
+        "update_ratio": "weight change / weight norm",
+        "nonfinite": "NaN or infinite weights",
+    },
+    "activation": {
+        "std": "standard deviation of the activations",
+        "mean": "mean activation",
+        "saturated_fraction": "share of saturated activations",
+        "dead_fraction": "share of dead units",
+        "nonfinite": "NaN or infinite activations",
+    },
+    "prediction": {
+        "lowest": "smallest prediction",
+        "highest": "largest prediction",
+        "spread": "largest difference between two predictions of a batch",
+    },
+}
+"""All that is recorded of an epoch, by what it is recorded of: a name for programs, and what it is called in plots."""
+
+
 @dataclasses.dataclass(frozen=True)
 class MonitorRecord:
     """The record of one monitor: the names of its `layers`, and its `history`, arrays of shape (epochs, layers)."""

@@ -13,6 +13,7 @@ from ._accumulation import EpochTotals, StepCounts, StepSampler
 from ._guard import NothingToWatchError
 from ._histogram_sample import HistogramSample
 from ._statistics import GradientStatistics, gradient_statistics
+from .evidence import QUANTITIES
 from .keras_internals import distribution_strategy, have_values, inner_optimizer, kernels, other_optimizers
 from .model_facts import model_facts
 from .monitor import Monitor
@@ -81,14 +82,7 @@ class GradientMonitor(Monitor):
         RuntimeError: if Keras does not run on TensorFlow.
     """
 
-    QUANTITIES = {
-        "abs_mean": "mean |gradient|",
-        "mean": "mean gradient",
-        "l2": "gradient L2 norm",
-        "max": "largest |gradient|",
-        "zero_fraction": "share of zero gradients",
-        "nonfinite": "NaN or infinite gradients",
-    }
+    QUANTITIES = {name: label for name, label in QUANTITIES["gradient"].items() if name != "clipped_fraction"}
     CHARTED = ("abs_mean", "mean")
     PREFIX = "gradient"
     HISTOGRAM_SUFFIX = "_grad"
@@ -148,8 +142,7 @@ class GradientMonitor(Monitor):
             self._recorder = _Recorder(
                 list(watched.values()), self._listened, self.sampled_steps, strategy.num_replicas_in_sync, wants_sample
             )
-        clipped = {"clipped_fraction": "share of steps clipped"} if self._recorder.clipping else {}
-        self.begin(list(watched), self.QUANTITIES | clipped)
+        self.begin(list(watched), QUANTITIES["gradient"] if self._recorder.clipping else self.QUANTITIES)
         self._recorder.sampler.expect((self.params or {}).get("steps"))
         self._keep_facts()
 

@@ -216,7 +216,7 @@ class Monitor(GuardedCallback):
             for name, values in row.items():
                 values = np.array(values, "float64")
                 values[missing] = np.nan
-                arrays[f"{self.PREFIX}_{name}"] = LayerArray(self._names, values, self.quantities[name])
+                arrays[f"{self.PREFIX}_{name}"] = LayerArray(self._names, values)
             charted = row if self.all_scalars else self.CHARTED
             scalars = {f"{name}/{layer}": row[name][i] for name in charted for i, layer in layers}
             self._writer.write(

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ._statistics import l1_norms, weight_statistics
+from .evidence import QUANTITIES
 from .keras_internals import have_values, kernels
 from .monitor import Monitor
 
@@ -42,12 +43,7 @@ class WeightNormMonitor(Monitor):
         RuntimeError: if Keras does not run on TensorFlow.
     """
 
-    QUANTITIES = {
-        "l1_change": "weight change, L1",
-        "l1": "weight L1 norm",
-        "update_ratio": "weight change / weight norm",
-        "nonfinite": "NaN or infinite weights",
-    }
+    QUANTITIES = QUANTITIES["weight"]
     CHARTED = ("l1_change", "l1")
     PREFIX = "weight"
     _OF_A_FIT = (*Monitor._OF_A_FIT, "_kernels", "_before", "_l1_before")

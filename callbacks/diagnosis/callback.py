@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -13,7 +13,7 @@ import numpy as np
 from .._guard import GuardedCallback
 from ..activations import ActivationMonitor
 from ..batches import BatchRecorder
-from ..evidence import Evidence, MonitorRecord
+from ..evidence import QUANTITIES, Evidence, MonitorRecord
 from ..gradients import GradientMonitor
 from ..keras_internals import TrainFunctionTap, distribution_strategy, is_built, nonlinear_layers
 from ..model_facts import model_facts
@@ -27,13 +27,6 @@ from .wording import after
 FIRST_CHECKS = 20
 """Epochs after each of which the rules are evaluated; then at intervals that grow by 10 %, because evaluating takes
 longer with every epoch recorded, while a single epoch changes less."""
-
-PREDICTION_LABELS = {
-    "lowest": "smallest prediction",
-    "highest": "largest prediction",
-    "spread": "largest difference between two predictions of a batch",
-}
-"""What is recorded of an epoch's predictions, for each output of the model, and its label."""
 
 
 class Diagnosis(GuardedCallback):
@@ -161,7 +154,7 @@ class Diagnosis(GuardedCallback):
             return None
         quantities = {
             name: np.array([self._predictions[epoch][name] for epoch in epochs]).reshape(-1, len(self._outputs))
-            for name in PREDICTION_LABELS
+            for name in QUANTITIES["prediction"]
         }
         return MonitorRecord(self._outputs, quantities)
 
@@ -283,7 +276,7 @@ class Diagnosis(GuardedCallback):
         if self._writer is None:
             return
         answers = {
-            f"prediction_{quantity}": LayerArray(self._outputs, np.array(values), f"{PREDICTION_LABELS[quantity]}")
+            f"prediction_{quantity}": LayerArray(self._outputs, np.array(values))
             for quantity, values in self._predictions[epoch].items()
             if self._outputs
         }
@@ -320,4 +313,3 @@ class Diagnosis(GuardedCallback):
             blocks = [wording.markdown(self.findings, after(len(self._metrics)))] if is_told else []
             blocks += [f"The diagnosis {self.trouble}"] if self.trouble else []
             self._writer.write(epoch, texts={"diagnosis/report": "\n\n".join(blocks)})
-

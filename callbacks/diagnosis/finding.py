@@ -11,7 +11,8 @@ from .cures import Advice, advice_for
 DEFAULT_RATES = {
     "SGD": 0.01,
     "ScheduleFreeAdamW": 0.0025,
-    **dict.fromkeys("Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion Muon Nadam RMSprop".split(), 0.001),
+    **dict.fromkeys(("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax"), 0.001),
+    **dict.fromkeys(("Ftrl", "Lamb", "Lion", "Muon", "Nadam", "RMSprop"), 0.001),
 }
 """Learning rate that each optimizer of Keras has unless another is given."""
 

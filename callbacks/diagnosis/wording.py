@@ -131,6 +131,7 @@ def _smallest_norm_over_largest(gradients: MonitorRecord) -> float:
 
 
 def heading(findings: Sequence[Finding], when: str) -> str:
+    """Return how many causes of each severity were found: `Diagnosis after 100 epochs: 1 error`."""
     severities = [cause.severity for cause, _ in causes(findings)]
     counts = {kind: severities.count(kind) for kind in ("error", "warning", "note")}
     found = [f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items() if count]
@@ -140,6 +141,7 @@ def heading(findings: Sequence[Finding], when: str) -> str:
 
 
 def experiment(advice: Advice) -> str:
+    """Return the sentence that leads to the remedies which cured a fault in the experiment."""
     return (
         f"What cured it alone in an experiment (two circles; {advice.network}; {advice.without} of {advice.seeds} "
         "seeds learn without a remedy):"

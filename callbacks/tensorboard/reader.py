@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.compat.proto import summary_pb2
 from tensorboard.util import tensor_util
 
-from ..evidence import Evidence, MonitorRecord
+from ..evidence import QUANTITIES, Evidence, MonitorRecord
 from .records import EventFile
 from .writer import LAYERS, SCALAR, SUMMARY
 
@@ -36,7 +36,6 @@ class _Quantity:
     """What was read of one quantity: `rows`, epoch to a value for each of `names`."""
 
     names: list[str]
-    label: str = ""
     rows: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
@@ -141,11 +140,9 @@ class RunReader:
         return [file.path for file in self._files.values() if file.is_damaged or file.ends_within_a_record]
 
     @property
-    def labels(self) -> dict[str, str]:
-        """Each quantity that was recorded, by a name like `gradient_abs_mean`, and what it is called in words."""
-        if self._has_arrays:
-            return {name: quantity.label for name, quantity in self._quantities.items()}
-        return {name: name for name in self._scalars}
+    def quantities(self) -> list[str]:
+        """The quantities that were recorded, by names like `gradient_abs_mean`."""
+        return [*(self._quantities if self._has_arrays else self._scalars)]
 
     def evidence(self) -> Evidence | None:
         """All that was recorded; None where that is not one whole epoch."""
@@ -165,7 +162,7 @@ class RunReader:
         epochs = sorted(set.intersection(*epochs_of_monitors, *epochs_of_metrics))
         if not epochs:
             return None
-        monitors = {f"{monitor}s": _as_record(quantities, epochs) for monitor, quantities in recorded.items()}
+        monitors = {f"{monitor}s": _as_record(monitor, quantities, epochs) for monitor, quantities in recorded.items()}
         by_epoch = {name: np.array([series.get(epoch, np.nan) for epoch in epochs]) for name, series in metrics.items()}
         return Evidence(epochs, by_epoch, facts=self.facts, **monitors)
 
@@ -229,9 +226,8 @@ class RunReader:
     def _take_array(self, epoch: int, name: str, value: summary_pb2.Summary.Value) -> None:
         row = np.frombuffer(value.tensor.tensor_content, "<f4")
         if content := value.metadata.plugin_data.content:
-            described = json.loads(content)
-            names = described["names"]
-            known = self._quantities.setdefault(name, _Quantity(names, described["label"]))
+            names = json.loads(content)["names"]
+            known = self._quantities.setdefault(name, _Quantity(names))
             if known.names != names:
                 known.rows = {old: _rearranged(known.names, names, array) for old, array in known.rows.items()}
                 known.names = names
@@ -241,7 +237,7 @@ class RunReader:
         """What versions before 0.3 wrote, a scalar for each layer."""
         found = {}
         for name, by_layer in self._scalars.items():
-            quantity = _Quantity([*by_layer], name)
+            quantity = _Quantity([*by_layer])
             for epoch in set().union(*by_layer.values()):
                 quantity.rows[epoch] = np.array([series.get(epoch, np.nan) for series in by_layer.values()])
             found[name] = quantity
@@ -257,8 +253,8 @@ class RunReader:
         return found
 
 
-def _as_record(quantities: dict[str, _Quantity], epochs: list[int]) -> MonitorRecord:
-    """What one monitor wrote as arrays (epochs, layers), NaN where it wrote nothing.
+def _as_record(monitor: str, quantities: dict[str, _Quantity], epochs: list[int]) -> MonitorRecord:
+    """What one monitor wrote as arrays (epochs, layers), NaN where it wrote nothing, of whole quantities too.
 
     A kernel of which nothing at all was recorded was never handed to the optimizer, so it is no layer.
     """
@@ -270,6 +266,9 @@ def _as_record(quantities: dict[str, _Quantity], epochs: list[int]) -> MonitorRe
         history[name] = _rearranged(quantity.names, layers, values)
     is_recorded = np.any([~np.isnan(values).all(axis=0) for values in history.values()], axis=0)
     chosen = np.flatnonzero(is_recorded)
+    missing = dict.fromkeys(QUANTITIES[monitor], np.full((len(epochs), len(layers)), np.nan))
+    missing.pop("clipped_fraction", None)  # is recorded of some trainings only
+    history = missing | history
     return MonitorRecord([layers[i] for i in chosen], {name: values[:, chosen] for name, values in history.items()})
 
 

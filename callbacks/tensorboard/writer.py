@@ -58,11 +58,10 @@ CHARTS = {
 
 @dataclasses.dataclass(frozen=True)
 class LayerArray:
-    """A quantity of one epoch: `values`, an array with a number for each of `names`, and what it is called in words."""
+    """A quantity of one epoch: `values`, an array with a number for each of `names`."""
 
     names: Sequence[str]
     values: np.ndarray
-    label: str
 
 
 class SummaryWriter:
@@ -210,7 +209,7 @@ def _layer_array(array: LayerArray) -> tuple[summary_pb2.SummaryMetadata, tensor
         content = np.asarray(array.values).astype("<f4").tobytes()
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_content=content)
     tensor.tensor_shape.dim.add(size=len(array.names))
-    return _ours({"names": [*array.names], "label": array.label}), tensor
+    return _ours({"names": [*array.names]}), tensor
 
 
 def _facts(facts: Any) -> tuple[summary_pb2.SummaryMetadata, tensor_pb2.TensorProto]:

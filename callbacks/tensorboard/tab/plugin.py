@@ -36,11 +36,11 @@ class LayersPlugin(base_plugin.TBPlugin):
         pages = {f"/{path.name}": _file(path) for path in PAGE.iterdir() if path.suffix in TYPES}
         return pages | {
             "/plotly.min.js": _file(_plotly()),
-            "/trainings": self._serve_trainings,
-            "/training": self._serve_training,
-            "/values": self._serve_values,
-            "/histograms": self._serve_histograms,
-            "/changes": self._serve_changes,
+            "/trainings": Request.application(self._serve_trainings),
+            "/training": Request.application(self._serve_training),
+            "/values": Request.application(self._serve_values),
+            "/histograms": Request.application(self._serve_histograms),
+            "/changes": Request.application(self._serve_changes),
         }
 
     def is_active(self) -> bool:
@@ -52,7 +52,6 @@ class LayersPlugin(base_plugin.TBPlugin):
         """What TensorBoard needs to open the tab."""
         return base_plugin.FrontendMetadata(es_module_path="/index.js", tab_name="Layers")
 
-    @Request.application
     def _serve_trainings(self, request: Request) -> Response:
         self._trainings.look().join(timeout=0.1)
         found = self._trainings.found()
@@ -64,18 +63,15 @@ class LayersPlugin(base_plugin.TBPlugin):
             }
         )
 
-    @Request.application
     def _serve_training(self, request: Request) -> Response:
         training = self._asked_for(request, "run")
         return _json(training.details()) if training else _unknown()
 
-    @Request.application
     def _serve_values(self, request: Request) -> Response:
         training = self._asked_for(request, "run")
         values = training.values(request.args.get("quantity", "")) if training else None
         return _unknown() if values is None else _response(values.tobytes(), "application/octet-stream")
 
-    @Request.application
     def _serve_histograms(self, request: Request) -> Response:
         training = self._asked_for(request, "run")
         epoch = request.args.get("epoch", type=int)
@@ -83,7 +79,6 @@ class LayersPlugin(base_plugin.TBPlugin):
             return _unknown()
         return _json(training.histograms(request.args.get("layer", ""), epoch))
 
-    @Request.application
     def _serve_changes(self, request: Request) -> Response:
         before, after = self._asked_for(request, "before"), self._asked_for(request, "after")
         return _json(changes(before, after)) if before and after else _unknown()

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tensorboard.util import tb_logging
 
 from ...diagnosis import rules, wording
 from ...diagnosis.finding import Finding
-from ...evidence import Evidence, MonitorRecord
+from ...evidence import QUANTITIES, Evidence, MonitorRecord
 from ..reader import QUANTITY, RunReader
 from ..records import EventFile
 
+logger = tb_logging.get_logger()
+
 SECONDS_BETWEEN_LOOKS = 2.0
 """How old the list of trainings may be before the directory is looked at again."""
-
-FIRST_QUANTITIES = ("gradient_abs_mean", "weight_l1_change", "activation_std")
-"""Quantities in the order in which they are offered; the others follow."""
 
 
 class Training:
@@ -82,7 +82,7 @@ class Training:
         None where there is no such quantity.
         """
         record, name = self._record(quantity)
-        if record is None or name not in record.history:
+        if record is None or quantity not in self._reader.quantities:
             return None
         values = record.history[name].astype("float32")
         nonfinite = record.history.get("nonfinite")
@@ -105,13 +105,12 @@ class Training:
         return getattr(self.evidence, f"{match[1]}s"), match[2]
 
     def _quantities(self) -> list[dict[str, Any]]:
-        names = [*dict.fromkeys([*FIRST_QUANTITIES, *self._reader.labels])]
         found = []
-        for name in names:
+        for name in self._reader.quantities:
             record, quantity = self._record(name)
-            if record is not None and quantity in record.history:
-                group = name.partition("_")[0]
-                label = self._reader.labels.get(name, name)
+            if record is not None:
+                group, _, _ = name.partition("_")
+                label = QUANTITIES[group].get(quantity, name)
                 found.append({"name": name, "label": label, "group": group, "layers": record.layers})
         return found
 
@@ -170,8 +169,8 @@ class Trainings:
                 training = Training(name, directory, started)
             try:
                 training.update()
-            except OSError:  # deleted just now
-                continue
+            except Exception:  # deleted just now, or written by something else under our names: the others are shown
+                logger.warning("The tab Layers cannot read %s", directory, exc_info=True)
             self._trainings[name] = training
         self.is_complete = True
 

@@ -15,7 +15,7 @@ const INK = { light: { text: "#202124", grid: "#e3e5e8", page: "#ffffff" }, dark
 const ZERO = "#9e9e9e", NOT_FINITE = "#d62728", CONCERNED = "#ff2d87";
 const SCALE = "Viridis";
 const VIRIDIS = "linear-gradient(to right,#440154,#472777,#3e4989,#31688e,#26828e,#1f9e89,#35b779,#6ece58,#b5de2b,#fde725)";
-const MARGIN = { l: 104, r: 46, t: 6, b: 34 };
+const MARGIN = { l: 112, r: 40, t: 6, b: 36 };
 const METRICS_HEIGHT = 110, GAP = 14;
 const MOST_NAMES = 28; // of layers along an axis
 const CONFIG = { displayModeBar: false, responsive: false, doubleClick: "reset" };
@@ -72,14 +72,14 @@ export class Charts {
     const concerned = concernedLayers(training);
     const step = Math.max(1, Math.round(rows.length / MOST_NAMES));
     const labelled = rows.filter((row) => row % step === 0);
-    const axis = { color: ink.text, gridcolor: ink.grid, zeroline: false, tickfont: { size: 11 }, automargin: false };
+    const axis = { color: ink.text, gridcolor: ink.grid, zeroline: false, tickfont: { size: 12 }, automargin: false };
     const layout = {
       height, margin: MARGIN, showlegend: false, hovermode: "closest", dragmode: "zoom",
-      paper_bgcolor: "transparent", plot_bgcolor: "transparent", font: { color: ink.text, family: "Roboto, sans-serif", size: 11 },
-      xaxis: { ...axis, anchor: "y2", title: { text: "epoch", standoff: 4, font: { size: 11 } }, range: [epochs[0] - 0.5, epochs.at(-1) + 0.5], nticks: 6 },
+      paper_bgcolor: "transparent", plot_bgcolor: "transparent", font: { color: ink.text, family: "Roboto, sans-serif", size: 12 },
+      xaxis: { ...axis, anchor: "y2", title: { text: "epoch", standoff: 4, font: { size: 12 } }, range: [epochs[0] - 0.5, epochs.at(-1) + 0.5], nticks: 6 },
       yaxis: { ...axis, domain: [1 - this.mapHeight / inner, 1], range: [-0.5, rows.length - 0.5], fixedrange: true, showgrid: false,
-        tickvals: labelled, ticktext: labelled.map((row) => plain(shortened(training.layers[row]))), ticks: "", ticklabelstandoff: 8 },
-      yaxis2: { ...axis, domain: [0, METRICS_HEIGHT / inner], fixedrange: true, nticks: 4, title: { text: "loss", standoff: 2, font: { size: 11 } }, rangemode: "tozero" },
+        tickvals: labelled, ticktext: labelled.map((row) => plain(shortened(training.layers[row]))), ticks: "", ticklabelstandoff: 14 },
+      yaxis2: { ...axis, domain: [0, METRICS_HEIGHT / inner], fixedrange: true, nticks: 4, title: { text: "loss", standoff: 2, font: { size: 12 } }, rangemode: "tozero" },
       yaxis3: { ...axis, overlaying: "y2", side: "right", fixedrange: true, range: [0, 1.02], showgrid: false, tickvals: [0, 0.5, 1], ticks: "", ticklabelstandoff: 6 },
       annotations: metrics.annotations,
       shapes: brackets(training.layers, concerned),
@@ -101,7 +101,7 @@ export class Charts {
       .map(([metric, dash]) => ({ type: "scatter", mode: "lines", x: epochs, y: training.metrics[metric], xaxis: "x", yaxis, line: { color, dash, width: 1.6 }, hoverinfo: "none", name: metric })));
     const said = lines.map(([name]) => (name === "loss" ? "loss (grey)" : `${name} (right)`)).join(", ");
     const validated = traces.length > lines.length ? "; dotted: validation" : "";
-    return { traces, annotations: [{ text: plain(said + validated), xref: "paper", yref: "y2 domain", x: 1, y: 1.02, xanchor: "right", yanchor: "top", showarrow: false, font: { size: 10, color: ink }, bgcolor: INK[this.theme].page, opacity: 0.85 }] };
+    return { traces, annotations: [{ text: plain(said + validated), xref: "paper", yref: "y2 domain", x: 1, y: 1.02, xanchor: "right", yanchor: "top", showarrow: false, font: { size: 11, color: ink }, bgcolor: INK[this.theme].page, opacity: 0.85 }] };
   }
 
   listen(name, place) {
@@ -197,14 +197,14 @@ export class Charts {
 
   drawLines(plot, traces, xaxis, yaxis = null) {
     const ink = INK[this.theme];
-    const axis = { color: ink.text, gridcolor: ink.grid, zeroline: false, tickfont: { size: 11 }, automargin: true };
+    const axis = { color: ink.text, gridcolor: ink.grid, zeroline: false, tickfont: { size: 12 }, automargin: true };
     const { title, ...along } = xaxis;
-    const log = { type: "log", range: [this.range[0] - 0.35, this.range[1] + 0.15], title: { text: plain(`${this.label} (log scale)`), font: { size: 11 } }, exponentformat: "power", dtick: Math.max(1, Math.ceil((this.range[1] - this.range[0]) / 6)) };
+    const log = { type: "log", range: [this.range[0] - 0.35, this.range[1] + 0.15], title: { text: plain(`${this.label} (log scale)`), font: { size: 12 } }, exponentformat: "power", dtick: Math.max(1, Math.ceil((this.range[1] - this.range[0]) / 6)) };
     this.plotly.react(plot, traces, {
       height: 260, margin: { l: 60, r: 12, t: 28, b: 44 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent",
-      font: { color: ink.text, family: "Roboto, sans-serif", size: 11 }, hovermode: "closest",
-      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 11 } }, showlegend: true,
-      xaxis: { ...axis, ...along, title: { text: title, font: { size: 11 } } }, yaxis: { ...axis, ...(yaxis ?? log) },
+      font: { color: ink.text, family: "Roboto, sans-serif", size: 12 }, hovermode: "closest",
+      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 12 } }, showlegend: true,
+      xaxis: { ...axis, ...along, title: { text: title, font: { size: 12 } } }, yaxis: { ...axis, ...(yaxis ?? log) },
     }, CONFIG);
     plot.setAttribute("role", "img");
     plot.setAttribute("aria-label", `${title}: ${traces.map((trace) => trace.name).join(", ")}`);
@@ -223,7 +223,8 @@ export class Charts {
       const known = sizes.filter((v) => !Number.isNaN(v));
       if (!known.length) return null;
       const low = sizes.indexOf(Math.min(...known)), high = sizes.indexOf(Math.max(...known));
-      return `${training.name}: from ${number(sizes[low])} in ${training.layers[low]} to ${number(sizes[high])} in ${training.layers[high]}`;
+      const smallest = `${number(sizes[low])} in ${training.layers[low]}`;
+      return `${training.name}: ${low === high ? smallest : `from ${smallest} to ${number(sizes[high])} in ${training.layers[high]}`}`;
     });
     const told = parts.filter(Boolean);
     return told.length ? `${this.label[0].toUpperCase()}${this.label.slice(1)} in epoch ${epoch + 1} — ${told.join("; ")}.` : "";

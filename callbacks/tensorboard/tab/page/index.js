@@ -151,6 +151,11 @@ function chip(training) {
   return element("span", { class: `chip ${training.severity}` }, [`${sign} ${training.verdict}`]);
 }
 
+/** A name that a line may break after a slash or an underscore. */
+function breakable(name) {
+  return name.split(/(?<=[/_])/).flatMap((part) => [part, element("wbr")]);
+}
+
 /** The line that stands for a training in the charts. */
 function line(place) {
   const mark = element("span", { class: "mark", "aria-hidden": "true" });
@@ -170,10 +175,10 @@ function showList() {
     box.addEventListener("change", () => choose(one.name, box.checked));
     const accuracy = one.accuracy === null ? "" : one.accuracy.toFixed(3);
     return element("li", { class: place >= 0 ? "chosen" : "" }, [element("label", { title: one.name }, [
-      box, element("span", { class: "name" }, [one.name]), place >= 0 ? line(place) : "",
+      box, element("span", { class: "name" }, breakable(one.name)), place >= 0 ? line(place) : "",
       element("span", { class: "verdict" }, [chip(one), element("span", { class: "quiet" }, [accuracy])]),
     ])]);
-  }), (row) => row.textContent);
+  }), (row) => row.outerHTML);
   const count = state.trainings.length;
   page.count.textContent = !state.isComplete ? `${count} read so far …`
     : count === 0 ? "No training with callbacks of gradient-monitor here yet."
@@ -350,7 +355,7 @@ function buildPage() {
   const main = element("main", {}, [
     element("div", { class: "toolbar" }, [
       element("label", {}, ["Quantity ", quantity]), scale,
-      element("label", { class: "epochs" }, ["Epoch ", epoch, slider]), playButton,
+      playButton, element("label", { class: "epochs" }, ["Epoch ", epoch, slider]),
     ]),
     warning, sentence, columns,
     element("div", { class: "lower" }, [
