@@ -14,6 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -92,13 +93,13 @@ def wait_for(browser, script: str) -> None:
         time.sleep(0.01)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Write the trainings, open them, print a line for each figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trainings", type=int, default=20)
     parser.add_argument("--layers", type=int, default=100)
     parser.add_argument("--epochs", type=int, default=1000)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         seconds = [

@@ -199,7 +199,7 @@ def _where_to_look(log_dir: Path, new: Sequence[Path], runs: int) -> str:
     if runs > MOST_SELECTED:
         lines += [
             "",
-            f"{log_dir} holds {runs} runs. With more than {MOST_SELECTED}, TensorBoard's other tabs show none at first: "
+            f"{log_dir} holds {runs} runs. Of more than {MOST_SELECTED}, TensorBoard's other tabs show none at first: "
             "tick some in the list at the left, or name a folder of it as --logdir.",
         ]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from tensorboard.util import tensor_util
 
 from ..evidence import QUANTITIES, Evidence, MonitorRecord
 from .records import EventFile
-from .writer import LAYERS, SCALAR, SUMMARY
+from .writer import LAYERS, PLUGIN, SCALAR, SUMMARY
 
 QUANTITY = re.compile(r"(gradient|weight|activation|prediction)_(\w+)")
 SCALAR_OF_A_LAYER = re.compile(rf"({QUANTITY.pattern})/(.+)")
@@ -142,12 +142,12 @@ class RunReader:
     @property
     def quantities(self) -> list[str]:
         """The quantities that were recorded, by names like `gradient_abs_mean`."""
-        return [*(self._quantities if self._has_arrays else self._scalars)]
+        return [*self._all_quantities()]
 
     def evidence(self) -> Evidence | None:
         """All that was recorded; None where that is not one whole epoch."""
         recorded: dict[str, dict[str, _Quantity]] = {}  # monitor: quantity
-        for name, quantity in (self._quantities or self._from_scalars()).items():
+        for name, quantity in self._all_quantities().items():
             if match := QUANTITY.fullmatch(name):
                 recorded.setdefault(match[1], {})[match[2]] = quantity
         metrics = self.metrics or self._metrics_of_keras()
@@ -186,12 +186,10 @@ class RunReader:
 
     def _read(self, file: EventFile) -> None:
         def is_wanted(tag: str, epoch: int, offset: int) -> bool:
-            if SCALAR_OF_A_LAYER.fullmatch(tag):
-                return not self._has_arrays
-            if HISTOGRAM.fullmatch(tag):
+            is_of_old_version = SCALAR_OF_A_LAYER.fullmatch(tag) and not self._has_arrays
+            if HISTOGRAM.fullmatch(tag) or is_of_old_version:  # which wrote both into one event, scalars first
                 self._histograms.setdefault(epoch, []).append((file, offset))
-                return False
-            return tag.startswith(OURS)
+            return bool(is_of_old_version) or tag.startswith(OURS)
 
         for event in file.new_events(is_wanted):
             for value in event.summary.value:
@@ -199,25 +197,20 @@ class RunReader:
 
     def _take(self, epoch: int, value: summary_pb2.Summary.Value) -> None:
         tag = value.tag
-        if tag.startswith(LAYERS):
-            name = tag.removeprefix(LAYERS)
-            if value.tensor.string_val:
-                if name == "facts":
-                    self.facts = json.loads(value.tensor.string_val[0])
-                return
-            self._has_arrays = True
-            self._take_array(epoch, name, value)
-            return
         plugin = value.metadata.plugin_data.plugin_name or self._plugins.get(tag, "")
         self._plugins[tag] = plugin
-        if tag == "diagnosis/facts":  # of versions before 0.3
+        if tag in (f"{LAYERS}facts", "diagnosis/facts") and plugin in (PLUGIN, "diagnosis"):  # the latter before 0.3
             self.facts = json.loads(value.tensor.string_val[0])
+        elif tag.startswith(LAYERS) and plugin == PLUGIN:
+            self._has_arrays = True
+            self._take_array(epoch, tag.removeprefix(LAYERS), value)
         elif plugin == SCALAR.plugin_data.plugin_name:
             tensor = value.tensor
             number = tensor.float_val[0] if tensor.float_val else tensor_util.make_ndarray(tensor).item()
             if match := SCALAR_OF_A_LAYER.fullmatch(tag):
-                quantity, _, _, layer = match.groups()
-                self._scalars.setdefault(quantity, {}).setdefault(layer, {})[epoch] = number
+                quantity, kind, name, layer = match.groups()
+                if name in QUANTITIES[kind]:
+                    self._scalars.setdefault(quantity, {}).setdefault(layer, {})[epoch] = number
             elif (match := METRIC.fullmatch(tag)) and match[1] != "findings":
                 self.metrics.setdefault(match[1], {})[epoch] = number
             elif tag.startswith("epoch_"):
@@ -233,14 +226,16 @@ class RunReader:
                 known.names = names
         self._quantities[name].rows[epoch] = row
 
-    def _from_scalars(self) -> dict[str, _Quantity]:
-        """What versions before 0.3 wrote, a scalar for each layer."""
-        found = {}
+    def _all_quantities(self) -> dict[str, _Quantity]:
+        """What was read, with what versions before 0.3 wrote, a scalar for each layer, of the same run."""
+        found = dict(self._quantities)
         for name, by_layer in self._scalars.items():
-            quantity = _Quantity([*by_layer])
-            for epoch in set().union(*by_layer.values()):
-                quantity.rows[epoch] = np.array([series.get(epoch, np.nan) for series in by_layer.values()])
-            found[name] = quantity
+            new = self._quantities.get(name, _Quantity([]))
+            names = [*dict.fromkeys([*new.names, *by_layer])]
+            rows = {epoch: _rearranged(new.names, names, row) for epoch, row in new.rows.items()}
+            for epoch in set().union(*by_layer.values()) - {*new.rows}:
+                rows[epoch] = np.array([by_layer.get(layer, {}).get(epoch, np.nan) for layer in names])
+            found[name] = _Quantity(names, rows)
         return found
 
     def _metrics_of_keras(self) -> dict[str, Series]:

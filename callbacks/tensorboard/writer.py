@@ -91,7 +91,7 @@ class SummaryWriter:
         self._log_dir = log_dir
         self._users = 0
         self._described: dict[str, bytes] = {}  # tags whose metadata this file already holds, and what they say
-        self._last_metrics: tuple[int, set[str]] = (-1, set())  # an epoch, and those of its metrics that are written
+        self._last_metrics: dict[str, tuple[int, str]] = {}  # epoch and value of each, as they were last written
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{next(self._count)}"
         self._path = log_dir / name
         self._failed = False
@@ -144,12 +144,11 @@ class SummaryWriter:
 
     def write_metrics(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Write the metrics of an epoch as scalars `Summary/<name>`, each once, whichever callbacks ask for it."""
-        if self._last_metrics[0] != epoch:
-            self._last_metrics = (epoch, set())
-        new = {name: value for name, value in metrics.items() if name not in self._last_metrics[1]}
+        said = {name: (epoch, repr(value)) for name, value in metrics.items()}  # NaN is equal to itself as text
+        new = [name for name in metrics if self._last_metrics.get(name) != said[name]]
         if new:
-            self._last_metrics[1].update(new)
-            self.write(epoch, {f"{SUMMARY}{name}": value for name, value in new.items()})
+            self._last_metrics |= said
+            self.write(epoch, {f"{SUMMARY}{name}": metrics[name] for name in new})
 
     def _give_up(self, what: str, error: Exception) -> None:
         self._failed = True

@@ -228,8 +228,10 @@ def test_layers_are_those_whose_gradients_the_optimizer_was_handed_in_some_epoch
         np.testing.assert_array_equal(np.isnan(values), [[True, True, False]] * 2 + [[False] * 3, [True, True, False]])
 
     written = read_tensors(tmp_path)
-    assert {*written["gradient_l2/dense_1"]} == {2, 3}
-    assert {*written["gradient_l2/dense_3"]} == {0, 1, 2, 3}
+    for epoch, recorded in enumerate(monitor.history["l2"]):
+        np.testing.assert_array_equal(written["layers/gradient_l2"][epoch], recorded.astype("float32"))
+    assert {*written["gradient_abs_mean/dense_1"]} == {2, 3}
+    assert {*written["gradient_abs_mean/dense_3"]} == {0, 1, 2, 3}
 
 
 def test_layers_unfrozen_between_two_fits_are_recorded():

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 from keras import Input, layers
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from callbacks import ActivationMonitor, GradientMonitor, WeightNormMonitor
+from callbacks import ActivationMonitor, Diagnosis, GradientMonitor, WeightNormMonitor
 
 X, Y = np.random.RandomState(0).normal(size=(32, 2)).astype("float32"), np.ones((32, 3), "float32")
 
@@ -32,6 +33,61 @@ def test_checkpoints_do_not_know_the_callbacks(tmp_path):
     for one, other in zip(values, plain_values, strict=True):
         np.testing.assert_array_equal(one, other)
     watched.fit(X, Y, verbose=0)
+
+
+def test_scalars_of_layers_are_the_charted_ones_unless_all_are_asked_for(tmp_path, read_tensors):
+    model, charted = build(), {"gradient_abs_mean", "gradient_mean", "weight_l1", "weight_l1_change"}
+    many = [
+        GradientMonitor(tmp_path / "many", all_scalars=True),
+        WeightNormMonitor(tmp_path / "many", all_scalars=True),
+        ActivationMonitor(X, tmp_path / "many", all_scalars=True),
+    ]
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[*many, Diagnosis(tmp_path / "few", probe=X, verbose=0)])
+    asked = Diagnosis(probe=X, all_scalars=True)
+    assert all(one.all_scalars for one in (asked.gradients, asked.weights, asked.activations))
+    recorded = {f"{one.PREFIX}_{name}": values for one in many for name, values in one.history.items()}
+    assert charted < {*recorded}
+    for run, names in (("few", charted), ("many", {*recorded})):
+        tensors = read_tensors(tmp_path / run)
+        found = {tag: values for tag, values in tensors.items() if tag.endswith(("/one", "/two"))}
+        assert {*found} == {f"{name}/{layer}" for name in names for layer in ("one", "two")}
+        for tag, values in found.items():
+            name, _, layer = tag.partition("/")
+            expected = recorded[name][:, ["one", "two"].index(layer)].astype("float32")
+            np.testing.assert_array_equal([values[0], values[1]], expected)
+
+
+def test_a_name_that_is_no_layer_yet_is_nan_in_the_event_file_and_no_scalar(tmp_path, read_tensors):
+    monitor = GradientMonitor(tmp_path)
+    monitor.begin(["one", "two"])
+    for epoch, columns in enumerate(([1], [0, 1])):
+        monitor.record(epoch, dict.fromkeys(monitor.QUANTITIES, np.array([3.0, 4.0])), columns=columns)
+    monitor.on_train_end()
+    tensors = read_tensors(tmp_path)
+    for name in monitor.QUANTITIES:
+        written = tensors[f"layers/gradient_{name}"]
+        np.testing.assert_array_equal([written[0], written[1]], [[np.nan, 4], [3, 4]])
+    assert {*tensors["gradient_mean/one"]} == {1}
+    assert {*tensors["gradient_mean/two"]} == {0, 1}
+
+
+def test_metrics_are_written_once_whichever_callbacks_there_are(tmp_path):
+    model = build()
+    runs = {
+        "gradients": lambda path: [GradientMonitor(path)],
+        "weights": lambda path: [WeightNormMonitor(path)],
+        "activations": lambda path: [ActivationMonitor(X, path)],
+        "several": lambda path: [WeightNormMonitor(path), Diagnosis(path, verbose=0), GradientMonitor(path)],
+    }
+    callbacks = [callback for name, make in runs.items() for callback in make(tmp_path / name)]
+    history = model.fit(X, Y, epochs=2, validation_data=(X, Y), verbose=0, callbacks=callbacks).history
+    for name in runs:
+        (path,) = (tmp_path / name).iterdir()
+        values = [(one.step, value) for one in EventFileLoader(str(path)).Load() for value in one.summary.value]
+        metrics = [(value.tag, step, value.tensor.float_val[0]) for step, value in values if "Summary/" in value.tag]
+        of_loss = [(f"Summary/{key}", step, np.float32(history[key][step])) for step in (0, 1) for key in history]
+        findings = [("Summary/findings", step, 0) for step in (0, 1)] if name == "several" else []
+        assert sorted(metrics) == sorted(of_loss + findings)
 
 
 @pytest.mark.slow

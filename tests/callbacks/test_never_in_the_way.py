@@ -204,7 +204,7 @@ def test_metrics_that_are_no_numbers(tmp_path, read_tensors):
     _, told = assert_same_training(build, diagnosis, y=classes, validation_data=(X, classes))
     assert told == []
     assert {*diagnosis.evidence.metrics} == {"loss", "accuracy", "val_loss", "val_accuracy"}
-    assert {*read_tensors(tmp_path)["diagnosis/loss"]} == {0, 1}
+    assert {*read_tensors(tmp_path)["Summary/loss"]} == {0, 1}
 
 
 class WithLoss(layers.Layer):

@@ -19,7 +19,7 @@ def rgb(colour):
 
 
 def test_zeros_and_values_that_are_not_finite_are_marked_and_explained():
-    figure = heatmap(VALUES, LAYERS, EPOCHS, "title", "label")
+    figure = heatmap(VALUES, LAYERS, EPOCHS, "title")
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["zero", "NaN or infinite"]
     picture = (matplotlib.image.imread(io.BytesIO(png(figure)))[..., :3] * 255).round()
@@ -47,26 +47,31 @@ def test_what_has_no_value_is_not_shown_as_nan():
 
 
 def test_no_legend_where_nothing_is_odd():
-    assert heatmap(np.ones((2, 2)), ["a", "b"], [0, 1], "", "").axes[0].get_legend() is None
+    assert heatmap(np.ones((2, 2)), ["a", "b"], [0, 1], "").axes[0].get_legend() is None
 
 
-def test_the_label_of_the_colour_bar_is_shown_whole():
-    labels = [
-        label
-        for monitor in (GradientMonitor, WeightNormMonitor, ActivationMonitor)
-        for label in monitor.QUANTITIES.values()
-    ]
-    figure = heatmap(np.ones((2, 1)), ["a"], [0, 1], "", max(labels, key=len))
-    figure.draw_without_rendering()
-    extent = figure.axes[1].yaxis.label.get_window_extent()
-    assert 0 <= extent.y0 < extent.y1 <= figure.bbox.y1
+@pytest.mark.parametrize("monitor", [GradientMonitor(), WeightNormMonitor(), ActivationMonitor(np.zeros((1, 1)))])
+def test_the_title_names_the_quantity_and_is_shown_whole_as_it_is_and_as_narrow_as_in_tensorboard(monitor):
+    monitor.begin(["a"])
+    monitor.record(0, dict.fromkeys(monitor.QUANTITIES, np.ones(1)))
+    for quantity, label in monitor.QUANTITIES.items():
+        figure = monitor.plot(quantity)
+        title = figure.axes[0].title
+        assert title.get_text() == f"{label} of each layer"
+        assert figure.axes[1].get_ylabel() == "log scale"
+        for width in (figure.get_figwidth(), 5):
+            figure.set_figwidth(width)
+            figure.draw_without_rendering()
+            extent = title.get_window_extent()
+            assert 0 <= extent.x0 < extent.x1 <= figure.bbox.x1
+            assert 0 <= extent.y0 < extent.y1 <= figure.bbox.y1
 
 
 @pytest.mark.parametrize("count", [1, 5, 100])
 def test_layer_names_do_not_overlap(count):
     layers = [f"dense_{i}" for i in range(count)]
     values = np.random.RandomState(0).rand(50, count)
-    for figure in (heatmap(values, layers, list(range(50)), "", ""), profile({0: values[0]}, layers, "")):
+    for figure in (heatmap(values, layers, list(range(50)), ""), profile({0: values[0]}, layers, "")):
         figure.draw_without_rendering()
         axes = figure.axes[0]
         along = "y" if axes.get_ylabel().startswith("layer") else "x"
@@ -77,7 +82,7 @@ def test_layer_names_do_not_overlap(count):
 
 @pytest.mark.parametrize("values", [np.zeros((2, 3)), np.full((2, 3), np.nan), np.full((2, 3), 1e-30)])
 def test_plots_of_nothing(values):
-    assert png(heatmap(values, LAYERS, [0, 1], "", ""))
+    assert png(heatmap(values, LAYERS, [0, 1], ""))
     assert png(profile({0: values[0], 1: values[1]}, LAYERS, ""))
 
 
@@ -106,7 +111,7 @@ def test_jupyter_shows_every_plot_of_a_monitor():
 
 @pytest.mark.slow
 def test_a_notebook_shows_a_plot_once_with_and_without_matplotlib_inline():
-    plot = "heatmap(np.ones((2, 3)), ['a', 'b', 'c'], [0, 1], 'title', 'label')"
+    plot = "heatmap(np.ones((2, 3)), ['a', 'b', 'c'], [0, 1], 'title')"
     cells = ["import numpy as np\nfrom callbacks.plots import heatmap", plot, "%matplotlib inline", plot]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, kernel_name="python3", timeout=120).execute()

@@ -11,7 +11,7 @@ import pytest
 from hatchling.build import build_wheel
 
 TRAIN_AND_DIAGNOSE = """
-import importlib.util, runpy, sys
+import importlib.util, runpy, sys, types
 from importlib.metadata import entry_points
 assert importlib.util.find_spec("callbacks") is None, "the checkout is on the path"
 import keras, numpy
@@ -24,6 +24,9 @@ model.add(keras.layers.Dense(1))
 model.compile("sgd", "mse")
 x = numpy.random.RandomState(1).rand(8, 2)
 model.fit(x, x[:, :1], epochs=4, verbose=0, callbacks=[Diagnosis("run", histogram_freq=1, probe=x, verbose=0)])
+
+(tab,) = entry_points(group="tensorboard_plugins", name="layers")
+print(sorted(tab.load()(types.SimpleNamespace(logdir=".", flags=None)).get_plugin_apps()))
 
 (script,) = entry_points(group="console_scripts", name="gradient-monitor")
 print("--")
@@ -75,10 +78,12 @@ def test_it_holds_the_callbacks_and_names_what_they_need(wheel, root):
     (metadata,) = wheel.glob("*.dist-info/METADATA")
     assert {path.name for path in wheel.iterdir()} == {"gradient_monitor", metadata.parent.name}
     installed, checkout = wheel / "gradient_monitor", root / "callbacks"
-    ours = {path.relative_to(checkout) for path in checkout.rglob("*") if path.suffix in (".py", ".csv", ".js")}
+    suffixes = (".py", ".csv", ".js", ".css")
+    ours = {path.relative_to(checkout) for path in checkout.rglob("*") if path.suffix in suffixes}
+    ours = {path for path in ours if path.parts[0] != "_checkout"}
     assert {path.relative_to(installed) for path in installed.rglob("*") if path.is_file()} == ours
     required = Parser().parsestr(metadata.read_text()).get_all("Requires-Dist")
-    for package in ("keras", "tensorflow", "tensorboard", "matplotlib", "numpy"):
+    for package in ("keras", "tensorflow", "tensorboard", "matplotlib", "numpy", "google-crc32c"):
         assert any(line.startswith(package) for line in required)
 
 
@@ -86,8 +91,10 @@ def test_it_holds_the_callbacks_and_names_what_they_need(wheel, root):
 def test_it_trains_and_diagnoses_without_the_checkout(wheel, run):
     ran = run("-c", TRAIN_AND_DIAGNOSE)
     assert ran.returncode == 1, ran.stderr  # of `python -m gradient_monitor`: something was found
-    imported_from, by_script, by_module = ran.stdout.split("--\n")
-    assert imported_from.strip() == str(wheel / "gradient_monitor" / "__init__.py")
+    imports, by_script, by_module = ran.stdout.split("--\n")
+    imported_from, routes = imports.splitlines()
+    assert imported_from == str(wheel / "gradient_monitor" / "__init__.py")
+    assert "/index.js" in routes
     assert by_script == by_module
     assert "\nrun\nDiagnosis after 4 epochs: " in by_script
     assert "dead_units: d is dead" in by_script

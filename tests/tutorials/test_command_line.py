@@ -1,6 +1,7 @@
 """`python -m tutorials` and a script by its path, as people type them: what they print, their exit status."""
 
 import dataclasses
+import importlib
 import os
 import signal
 import subprocess
@@ -9,7 +10,10 @@ import time
 
 from tutorials import catalogue
 
+import numpy as np
 import pytest
+
+from callbacks.tensorboard import LayerArray, SummaryWriter
 
 SCRIPT = "tutorials/vanishing/shallow_tanh.py"
 COMMANDS = ("run", "study", "claims", "report", "publish", "diagnose")
@@ -109,7 +113,11 @@ def test_a_script_by_its_path_prints_what_it_is_about_and_nothing_of_tensorflow(
     assert "tanh, 1 hidden layer  0.816 / 0.816" in ran.stdout
     lines = [line.strip() for line in ran.stdout.strip().splitlines()]
     assert "python -m tutorials study shallow_tanh" in lines
-    assert lines[-1].endswith(f"tensorboard --logdir {tmp_path / 'logs'}")
+    run = tmp_path / "logs" / "shallow_tanh" / "seed3"
+    assert f"Plots and event files are in {run}. To look at them in TensorBoard:" in lines
+    (look,) = [line for line in lines if "--logdir" in line]
+    assert look.endswith(f"tensorboard --logdir {tmp_path / 'logs'}")
+    assert lines[-1] == "http://localhost:6006/#layers&run1=shallow_tanh%2Fseed3"
     assert "2/2" in ran.stderr
     assert all(line.startswith("shallow_tanh: ") for line in ran.stderr.splitlines() if line)  # the progress bar
 
@@ -128,7 +136,7 @@ def test_ctrl_c_keeps_what_is_finished(root, tmp_path):
     command = [sys.executable, SCRIPT, "--epochs", "1000000", "--logdir", str(tmp_path)]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 240
-    while not any(path.stat().st_size > 5000 for path in tmp_path.glob("*/*/train/*tfevents*")):
+    while not any(path.stat().st_size > 5000 for path in tmp_path.glob("*/*/*tfevents*")):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -137,7 +145,9 @@ def test_ctrl_c_keeps_what_is_finished(root, tmp_path):
     assert process.returncode == 130
     assert "Interrupted: what is finished stays" in stderr
     assert "Traceback" not in stderr
-    assert stdout.strip().splitlines()[-1].endswith(f"tensorboard --logdir {tmp_path}")
+    lines = [line.strip() for line in stdout.strip().splitlines()]
+    assert any(line.endswith(f"tensorboard --logdir {tmp_path}") for line in lines)
+    assert lines[-1] == "http://localhost:6006/#layers&run1=shallow_tanh%2Fseed1"
 
 
 def test_after_ctrl_c_the_table_of_what_was_finished_is_printed(command, monkeypatch, tmp_path):
@@ -151,10 +161,61 @@ def test_after_ctrl_c_the_table_of_what_was_finished_is_printed(command, monkeyp
     assert "0.750 / 0.500" in stopped.stdout
 
 
+def closing_lines(command, monkeypatch, log_dir, names):
+    """What is printed at the end of a script that writes runs of these names, one after the other."""
+    module = importlib.import_module("tutorials.vanishing.shallow_tanh")
+
+    def write_runs():
+        for name, size in names.items():
+            writer = SummaryWriter.open(log_dir / name)
+            for epoch in range(5):
+                writer.write(epoch, arrays={f"gradient_{kind}": LayerArray("ab", np.array(size)) for kind in GRADIENT})
+                writer.write_metrics(epoch, {"loss": 0.1, "accuracy": 0.9})
+            writer.close()
+        return []
+
+    monkeypatch.setattr(module, "SCRIPT", replaced_run(module.SCRIPT, write_runs))
+    ran = command("run", "shallow_tanh", "--logdir", log_dir)
+    assert ran.returncode == 0
+    return [line.strip() for line in ran.stdout.strip().splitlines() if line]
+
+
+GRADIENT = ("abs_mean", "l2")
+HEALTHY, DEAD = [1.0, 2.0], [0.0, 0.0]
+
+
+def test_the_newest_runs_of_two_verdicts_are_what_is_opened(command, monkeypatch, tmp_path):
+    log_dir = tmp_path / "my logs"
+    names = {"a/seed1": DEAD, "b/seed1": DEAD, "c/seed1": HEALTHY, "größe&x/seed1": HEALTHY}
+    lines = closing_lines(command, monkeypatch, log_dir, names)
+    assert lines[-1] == "http://localhost:6006/#layers&run1=b%2Fseed1&run2=gr%C3%B6%C3%9Fe%26x%2Fseed1"
+    assert lines[-3].endswith(f"tensorboard --logdir '{log_dir}'")
+    again = closing_lines(command, monkeypatch, log_dir, {"d/seed1": HEALTHY})  # only the new ones are named
+    assert f"Plots and event files are in {log_dir / 'd/seed1'}. To look at them in TensorBoard:" in again
+    assert again[-1] == "http://localhost:6006/#layers&run1=d%2Fseed1"
+
+
+def test_of_many_runs_a_few_are_named_and_that_other_tabs_hide_them_is_said(command, monkeypatch, tmp_path):
+    few = closing_lines(command, monkeypatch, tmp_path, {f"run_{i:02}": HEALTHY for i in range(40)})
+    (named,) = [line for line in few if "Plots and event files" in line]
+    assert named.count("run_") == 4
+    assert " and 36 more. To look" in named
+    assert not any("show none at first" in line for line in few)
+    many = closing_lines(command, monkeypatch, tmp_path, {"run_40": HEALTHY})
+    assert many[-1].startswith(f"{tmp_path} holds 41 runs. Of more than 40, TensorBoard's other tabs show none")
+
+
+def test_what_trains_nothing_ends_with_the_command_alone(command, monkeypatch, tmp_path):
+    lines = closing_lines(command, monkeypatch, tmp_path, {})
+    assert lines[-1].endswith(f"tensorboard --logdir {tmp_path}")
+
+
 def replaced_run(script, outcome):
-    """The script with a `run` that returns or raises."""
+    """The script with a `run` that returns or raises, or calls a function."""
 
     def run(**options):
+        if callable(outcome):
+            return outcome()
         if isinstance(outcome, BaseException):
             raise outcome
         return [outcome]

@@ -7,6 +7,7 @@ import io
 import re
 import signal
 from pathlib import Path
+from urllib.parse import unquote
 
 from tutorials import catalogue
 from tutorials.__main__ import main
@@ -151,7 +152,11 @@ def test_every_network_is_in_the_table_and_has_its_pictures(both):
 def test_the_last_lines_are_the_next_to_type(both):
     ran, _ = both
     lines = [line.strip() for line in ran.said.strip().splitlines()]
-    assert lines[-1].endswith(f"tensorboard --logdir {ran.log_dir}")
+    assert any(line.endswith(f"tensorboard --logdir {ran.log_dir}") for line in lines)
+    opened = [unquote(part.partition("=")[2]) for part in lines[-1].split("&")[1:]]
+    assert lines[-1].startswith("http://localhost:6006/#layers&run1=")
+    assert {*opened} <= {f"{network}/seed3" for network in NETWORKS[ran.name]}
+    assert len(opened) == min(2, len(NETWORKS[ran.name]))
     assert f"python -m tutorials study {ran.name}" in lines
 
 

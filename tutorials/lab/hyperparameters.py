@@ -8,7 +8,7 @@ from tensorboard.plugins.hparams import api
 
 from callbacks.keras_internals import kernels
 
-COLUMNS = ("model", "study", "hidden_layers", "width", "activation", "kernel_initializer", "optimizer", "learning_rate")
+COLUMNS = ("study", "hidden_layers", "width", "activation", "kernel_initializer", "optimizer", "learning_rate")
 METRICS = [
     api.Metric("Summary/val_accuracy", display_name="test accuracy of the run"),
     api.Metric("median_test_accuracy", display_name="median test accuracy"),
@@ -47,8 +47,8 @@ def hyperparameter_values(study: str, described: dict[str, Any], trial: str) -> 
     Args:
         study: the study that the run belongs to, or "single runs".
         described: what `describe` returned.
-        trial: name of the model; of runs that share it, its seeds, the tab shows the mean. It is a column too, because
-            the tab cuts the names of its own first column.
+        trial: of runs that share it, seeds of one model, the tab shows the mean. It cuts names of more than some 16
+            letters.
     """
     config = api.hparams_config_pb([api.HParam(column) for column in COLUMNS], METRICS)
-    return [*config.value, *api.hparams_pb({"model": trial, "study": study, **described}, trial_id=trial).value]
+    return [*config.value, *api.hparams_pb({"study": study, **described}, trial_id=trial).value]

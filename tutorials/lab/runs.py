@@ -1,4 +1,4 @@
-"""What a script writes: a directory for every run, and in it the metrics of each epoch and what else is for TensorBoard."""
+"""What a script writes: a directory for every run, and in it what TensorBoard shows besides the monitors' part."""
 
 import contextlib
 from pathlib import Path

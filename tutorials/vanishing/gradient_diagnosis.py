@@ -61,8 +61,8 @@ def train(name, title, build, seed, epochs, log_dir):
 
 def run(seed=1, epochs=500, log_dir="logs"):
     """Train both networks, print each layer's gradient and plot them side by side."""
-    tanh = train("deep_tanh_gradients", "tanh, 5 hidden layers", build_tanh, seed, epochs, log_dir)
-    relu = train("deep_relu_gradients", "ReLU, 5 hidden layers", build_relu, seed, epochs, log_dir)
+    tanh = train("tanh_gradients", "tanh, 5 hidden layers", build_tanh, seed, epochs, log_dir)
+    relu = train("relu_gradients", "ReLU, 5 hidden layers", build_relu, seed, epochs, log_dir)
     columns = [monitor.history["abs_mean"].mean(axis=0) for monitor in (tanh, relu)]
     rows = zip(tanh.layers, *columns, strict=True)
     print(f"\n{tabulate(rows, ['mean |gradient|', 'deep tanh', 'deep ReLU'], floatfmt='.2e')}")

@@ -96,6 +96,24 @@ def test_help_answers_without_tensorflow(module, run_python):
     assert ran.stderr == ""
 
 
+WITHOUT_TENSORFLOW = """
+import runpy, sys
+from callbacks.diagnosis import rules
+from callbacks.tensorboard import reader, writer
+try:
+    runpy.run_module("callbacks", run_name="__main__", alter_sys=True)
+finally:
+    assert not {"tensorflow", "keras", "matplotlib"} & {*sys.modules}, "it loaded what takes seconds"
+"""
+
+
+def test_event_files_are_read_and_judged_without_tensorflow(logs, run_python):
+    ran = run_python("-c", WITHOUT_TENSORFLOW, "diagnose", logs)
+    assert ran.stderr == ""
+    assert ran.returncode == 1
+    assert_names_the_dead_run(logs, ran.stdout)
+
+
 def test_exit_status_of_a_healthy_run(logs, diagnose):
     assert diagnose(logs / "well").returncode == 0
 

@@ -1,12 +1,14 @@
 """Each rule on statistics made by hand: where it speaks, and next to it where it must not."""
 
 import dataclasses
+import inspect
 import json
 
+import keras
 import numpy as np
 import pytest
 
-from callbacks.diagnosis.finding import Finding
+from callbacks.diagnosis.finding import DEFAULT_RATES, Finding
 from callbacks.diagnosis.rules import EXPLAINS, RULES, diagnose, in_order
 from callbacks.evidence import Evidence, MonitorRecord
 
@@ -393,3 +395,14 @@ def test_no_rule_explains_itself_in_a_circle():
             rule = causes[rule]
     assert {*EXPLAINS} <= {*RULES}
     assert set().union(*EXPLAINS.values()) <= {*RULES}
+
+
+def test_the_default_learning_rates_are_those_of_keras():
+    defaults = {}
+    for name, made in vars(keras.optimizers).items():
+        if inspect.isclass(made) and issubclass(made, keras.optimizers.Optimizer):
+            rate = inspect.signature(made).parameters.get("learning_rate")
+            if rate is not None and rate.default is not rate.empty:
+                defaults[name] = rate.default
+    assert len(defaults) > 10
+    assert {name: DEFAULT_RATES.get(name) for name in defaults} == defaults

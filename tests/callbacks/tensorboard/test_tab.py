@@ -32,8 +32,8 @@ def write(directory, epochs=10, layers=("one", "two"), sizes=(1.0, 2.0), first=0
     return directory
 
 
-def looked(*log_dirs, **named):
-    trainings = Trainings({"": one for one in log_dirs} | named)
+def looked(*log_dir, **named):
+    trainings = Trainings(dict(zip([""], log_dir, strict=False)) | named)
     trainings.look().join()
     return trainings
 
@@ -186,6 +186,7 @@ def test_log_directories_with_names_of_their_own():
 
 # --------------------------------------------------------------------------------------------- what a person sees
 
+
 class Page:
     """The tab in a browser, and the questions that the tests ask of it."""
 
@@ -259,7 +260,9 @@ class Page:
         x = left + width * (column + 0.5) / columns - whole_width / 2
         y = top + height * (1 - (row + 0.5) / rows) - whole_height / 2
         ActionChains(self.browser).move_to_element_with_offset(plot, round(x), round(y)).perform()
-        return self.wait(lambda: self.run(f"return document.querySelector(`[aria-label='{training}'] .readout`).innerText"))
+        return self.wait(
+            lambda: self.run(f"return document.querySelector(`[aria-label='{training}'] .readout`).innerText")
+        )
 
 
 @pytest.fixture
@@ -298,10 +301,12 @@ def test_it_opens_on_the_answer_and_a_person_reads_it(tutorial_runs, tensorboard
     said = page.point_at("tanh", 0, 3, rows=6, columns=25)
     assert float(said.split()[-1]) == pytest.approx(diagnoses["tanh"].activations.history["std"][3, 0], rel=6e-3)
 
+    page.wait(lambda: "activation_std" in page.state())
     linked = page.state()
     page.open(address, linked.removeprefix("#layers"))
     page.wait(lambda: page.run("return document.body.dataset.painted") == "activation_std")
     assert (page.shown(), page.state()) == (["tanh", "relu"], linked)
+    assert page.epoch() == diagnoses["tanh"].findings[1].epoch + 1
 
 
 @pytest.mark.slow
@@ -323,7 +328,7 @@ def test_keys_move_the_epoch_and_a_training_is_taken_away_and_found_again(tutori
     page.wait(lambda: len(page.browser.find_elements("css selector", "nav li")) == 1)
     page.click("tanh", "nav label")
     page.wait(lambda: page.shown() == ["relu", "tanh"])
-    assert "run2=tanh" in page.state()
+    page.wait(lambda: "run2=tanh" in page.state())
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,13 @@ import zlib
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.compat.proto import event_pb2
 from tensorboard.plugins.custom_scalar import layout_pb2
 
 from callbacks import ActivationMonitor, GradientMonitor, WeightNormMonitor
-from callbacks.tensorboard.writer import BUCKETS, SummaryWriter, histogram
+from callbacks.tensorboard import LayerArray, SummaryWriter
+from callbacks.tensorboard.writer import BUCKETS, histogram
 
 X = np.random.RandomState(0).normal(size=(32, 2)).astype("float32")
 
@@ -58,7 +60,8 @@ def test_what_is_written_reads_back(tmp_path, read_tensors):
     parts = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks]
     png = b"\x89PNG\r\n\x1a\n" + b"".join(parts)
     writer = SummaryWriter.open(tmp_path / "new" / "run")
-    writer.write(3, {"loss": 0.25}, {"h": [1.0, 2.0]}, {"picture": png}, {"report": "# text"}, {"facts": {"a": [1]}})
+    facts = {"facts": {"a": [1]}}
+    writer.write(3, {"loss": 0.25}, {"h": [1.0, 2.0]}, {"picture": png}, {"report": "# text"}, facts=facts)
     writer.write(4, {"loss": np.nan})
     tensors = read_tensors(tmp_path / "new" / "run")  # before it is closed: an epoch is on disk when it is over
     writer.close()
@@ -67,17 +70,64 @@ def test_what_is_written_reads_back(tmp_path, read_tensors):
     assert tensors["h"][3][:, 2].sum() == 2
     assert tensors["picture"][3].tolist() == [b"1", b"1", png]
     assert tensors["report"][3].tolist() == [b"# text"]
-    assert json.loads(tensors["facts"][3].item()) == {"a": [1]}
+    assert json.loads(tensors["layers/facts"][3].item()) == {"a": [1]}
     layout = layout_pb2.Layout.FromString(tensors["custom_scalars__config__"][0].item())
-    assert [category.title for category in layout.category] == ["diagnosis", "gradients", "weights", "activations"]
+    assert [category.title for category in layout.category] == ["summary", "gradients", "weights"]
 
 
-def test_checksums_are_those_of_a_tfrecord(tmp_path):
+def written(directory):
+    """The events in the one file of a directory, after those that begin every file: its version, the layout."""
+    (path,) = directory.iterdir()
+    version, layout, *events = map(event_pb2.Event.FromString, RawEventFileLoader(str(path)).Load())
+    assert version.file_version == "brain.Event:2"
+    assert layout.summary.value[0].tag == "custom_scalars__config__"
+    return events
+
+
+def tags(event):
+    return [value.tag for value in event.summary.value]
+
+
+def test_what_is_for_the_tab_layers_and_what_is_large_go_into_events_of_their_own(tmp_path):
     writer = SummaryWriter.open(tmp_path)
-    writer.write(0, {"loss": 1.0})
+    arrays, facts = {"gradient_l2": LayerArray(["a"], np.ones(1))}, {"facts": {}}
+    writer.write(5, {"s": 1}, {"h": [1.0]}, texts={"t": "words"}, arrays=arrays, facts=facts)
+    writer.write(6, histograms={"h": [1.0]})
+    writer.write(7)
     writer.close()
-    (path,) = tmp_path.iterdir()
-    assert sum(1 for _ in tf.data.TFRecordDataset(str(path))) == 3  # version, layout, the event
+    groups = [(event.step, tags(event)) for event in written(tmp_path)]
+    assert groups == [(5, ["layers/gradient_l2", "layers/facts"]), (5, ["s", "t"]), (5, ["h"]), (6, ["h"])]
+
+
+def test_an_array_is_float32_and_its_names_are_told_when_they_are_new(tmp_path, read_tensors):
+    values = np.array([np.pi, np.nan, -np.inf, 1e300, 5e-324, -0.0])
+    names = [*"abcde", "größe/layer"]
+    writer = SummaryWriter.open(tmp_path)
+    for step, last in enumerate((names[-1], names[-1], "f")):
+        writer.write(step, arrays={"gradient_l2": LayerArray([*names[:-1], last], values)})
+    writer.close()
+    expected = np.array([np.pi, np.nan, -np.inf, np.inf, 0, -0.0], "float32")
+    for found in read_tensors(tmp_path)["layers/gradient_l2"].values():
+        assert found.dtype == np.float32
+        assert found.tobytes() == expected.tobytes()
+    metadata = [event.summary.value[0].metadata.plugin_data for event in written(tmp_path)]
+    assert [data.plugin_name for data in metadata] == ["layers", "", "layers"]
+    assert [json.loads(data.content)["names"] for data in metadata if data.content] == [names, [*"abcdef"]]
+
+
+def test_the_metrics_of_an_epoch_are_written_once_whoever_asks(tmp_path, read_tensors):
+    writer = SummaryWriter.open(tmp_path)
+    for epoch in (0, 1):
+        writer.write_metrics(epoch, {"loss": 0.5, "val_loss": 2.0})
+        writer.write_metrics(epoch, {"loss": 0.5, "val_loss": 2.0})
+        writer.write_metrics(epoch, {"loss": 0.5, "findings": 3})
+    writer.close()
+    events = [(event.step, tags(event)) for event in written(tmp_path)]
+    of_an_epoch = (["Summary/loss", "Summary/val_loss"], ["Summary/findings"])
+    assert events == [(epoch, found) for epoch in (0, 1) for found in of_an_epoch]
+    tensors = read_tensors(tmp_path)
+    assert tensors["Summary/loss"] == {0: 0.5, 1: 0.5}
+    assert tensors["Summary/findings"] == {0: 3, 1: 3}
 
 
 def test_one_writer_for_a_directory_until_the_last_closes(tmp_path):
@@ -134,7 +184,7 @@ def test_a_disk_that_fills_gives_one_warning(tmp_path, read_tensors):
     (sentence,) = warnings_of_event_files(caught)
     assert "can no longer be written" in sentence
     assert len(monitor.history["l2"]) == 60
-    assert 5 < len(read_tensors(tmp_path)["gradient_l2/one"]) < 60
+    assert 5 < len(read_tensors(tmp_path)["layers/gradient_l2"]) < 60
 
 
 KILLED = """
@@ -156,7 +206,7 @@ def test_what_a_killed_process_finished_reads_back(root, tmp_path, read_tensors)
     process.wait()
     process.stdout.close()
     tensors = read_tensors(tmp_path)
-    for tag in ("gradient_abs_mean/d", "weight_l1/d", "d/kernel_0_grad"):
+    for tag in ("layers/gradient_l2", "gradient_abs_mean/d", "weight_l1/d", "Summary/loss", "d/kernel_0_grad"):
         assert set(finished) <= set(tensors[tag])
 
 
@@ -176,8 +226,8 @@ def test_odd_names_give_distinct_tags_that_tensorboard_serves(tmp_path, tensorbo
     address = tensorboard(tmp_path)
     for _ in range(50):
         with urllib.request.urlopen(f"{address}/data/plugin/histograms/tags") as answer:
-            tags = json.load(answer).get("run", {})
-        if len(tags) == len(names):
+            found = json.load(answer).get("run", {})
+        if len(found) == len(names):
             break
         time.sleep(0.2)
-    assert sorted(tags) == sorted(f"{name}/kernel_0_grad" for name in names)
+    assert sorted(found) == sorted(f"{name}/kernel_0_grad" for name in names)

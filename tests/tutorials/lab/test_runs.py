@@ -1,12 +1,13 @@
 """What a script writes: directories, each epoch's metrics, a line of the HParams tab."""
 
-from tutorials.lab import EpochMetrics, new_run
+from tutorials.lab import EpochMetrics, new_run, write_image
 from tutorials.lab.hyperparameters import describe
 from tutorials.vanishing import deep_relu, shallow_tanh
 
 import keras
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
@@ -23,29 +24,41 @@ def test_a_run_never_takes_the_directory_of_another(tmp_path):
 
 
 @pytest.mark.slow
-def test_metrics_are_written_where_keras_writes_them(tmp_path):
+def test_metrics_are_those_that_keras_writes_in_one_run(tmp_path):
     x, y = np.random.RandomState(0).normal(size=(2, 64, 2))
     model = shallow_tanh.build_model()
     theirs, ours = tmp_path / "keras", tmp_path / "ours" / "seed1"
     callbacks = [keras.callbacks.TensorBoard(theirs, write_graph=False), EpochMetrics(ours)]
     options = {"epochs": 3, "verbose": 0, "callbacks": callbacks}
     model.fit(x, y[:, 0] > 0, validation_data=(x, y[:, 1] > 0), **options)
-    for folder in ("train", "validation"):
-        expected, found = scalars(theirs / folder), scalars(ours / folder)
-        assert set(found) == {"epoch_loss", "epoch_accuracy"}
-        for tag, values in found.items():
-            assert values == pytest.approx(expected[tag], abs=1e-6)
-            assert set(values) == {0, 1, 2}
+    (path,) = ours.iterdir()  # no folders
+    found = scalars(path, "Summary/")
+    assert set(found) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    for folder, prefix in (("train", ""), ("validation", "val_")):
+        expected = scalars(theirs / folder, "epoch_")
+        for name in ("loss", "accuracy"):
+            assert found[f"{prefix}{name}"] == pytest.approx(expected[name], abs=1e-6)
+            assert set(expected[name]) == {0, 1, 2}
 
 
-def scalars(directory):
-    """A tag to a dict of epoch to value, as TensorBoard reads them."""
-    events = EventAccumulator(str(directory), {"tensors": 0}).Reload()
+def scalars(path, prefix):
+    """What follows a prefix in a tag to a dict of epoch to value, as TensorBoard reads them."""
+    events = EventAccumulator(str(path), {"tensors": 0}).Reload()
     return {
-        tag: {event.step: make_ndarray(event.tensor_proto).item() for event in events.Tensors(tag)}
+        tag.removeprefix(prefix): {event.step: make_ndarray(event.tensor_proto).item() for event in events.Tensors(tag)}
         for tag in events.Tags()["tensors"]
-        if tag.startswith("epoch_")
+        if tag.startswith(prefix)
     }
+
+
+def test_a_figure_is_an_image_of_the_run(tmp_path):
+    figure = Figure(figsize=(2, 1))
+    write_image(tmp_path, "comparison", figure)
+    events = EventAccumulator(str(tmp_path), {"tensors": 0}).Reload()
+    (image,) = events.Tensors("comparison")
+    width, height, png = make_ndarray(image.tensor_proto)
+    assert (width, height) == (b"200", b"100")
+    assert png.startswith(b"\x89PNG")
 
 
 def test_a_model_is_described_by_what_it_is():

@@ -16,15 +16,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("gradient_diagnosis_tens
 
 LAYERS = [f"dense_{i}" for i in range(1, 7)]
 EPOCHS = 12
-QUANTITIES = {
-    "gradient": ["mean", "abs_mean", "l2", "max", "zero_fraction", "nonfinite"],
-    "weight": ["l1", "l1_change", "update_ratio", "nonfinite"],
-    "activation": ["mean", "std", "saturated_fraction", "dead_fraction", "nonfinite"],
-}
-TAGS = {f"{kind}_{name}/{layer}" for kind, names in QUANTITIES.items() for name in names for layer in LAYERS}
-TAGS |= {f"diagnosis/{name}" for name in ("loss", "accuracy", "val_loss", "val_accuracy", "findings")}
+CHARTED = ("gradient_abs_mean", "gradient_mean", "weight_l1", "weight_l1_change")
+TAGS = {f"{quantity}/{layer}" for quantity in CHARTED for layer in LAYERS}
+TAGS |= {f"Summary/{name}" for name in ("loss", "accuracy", "val_loss", "val_accuracy", "findings")}
 TAGS |= {"gradient_sampled_steps"}
-OF_PLAIN_KERAS = {f"prediction_{name}/predictions" for name in ("lowest", "highest", "spread")}  # not under XLA
+NETWORKS = [f"{network}_gradients/{seed}" for network in ("tanh", "relu") for seed in ("seed1", "seed1_2")]
+COMPARISONS = ["tanh_against_relu/seed1", "tanh_against_relu/seed1_2"]
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +36,11 @@ def log_dir(tmp_path_factory, batches_in_the_same_order):
 
 
 def test_with_whole_epochs_and_without_the_numbers_are_the_same(log_dir):
-    for network in ("deep_tanh_gradients", "deep_relu_gradients"):
+    for network in ("tanh_gradients", "relu_gradients"):
         ours, theirs = (reader.runs(log_dir / network / seed)[0].evidence for seed in ("seed1", "seed1_2"))
         assert {*ours.metrics} == {*theirs.metrics} == {"loss", "accuracy", "val_loss", "val_accuracy"}
+        assert ours.predictions is None  # not under XLA
+        assert theirs.predictions.history["spread"].shape == (EPOCHS, 1)
         for name, values in theirs.metrics.items():
             assert len(values) == EPOCHS
             np.testing.assert_allclose(ours.metrics[name], values, rtol=1e-3, atol=2.1e-3, err_msg=f"{network} {name}")
@@ -53,14 +52,8 @@ def test_with_whole_epochs_and_without_the_numbers_are_the_same(log_dir):
 def test_the_pictures(log_dir):
     pictures = {path.relative_to(log_dir).as_posix(): path for path in log_dir.rglob("*.png")}
     assert set(pictures) == {
-        *(
-            f"deep_{network}_gradients/{seed}/{picture}.png"
-            for network in ("tanh", "relu")
-            for seed in ("seed1", "seed1_2")
-            for picture in ("accuracy", "gradients")
-        ),
-        "tanh_against_relu/seed1/gradients.png",
-        "tanh_against_relu/seed1_2/gradients.png",
+        *(f"{run}/{picture}.png" for run in NETWORKS for picture in ("accuracy", "gradients")),
+        *(f"{run}/gradients.png" for run in COMPARISONS),
     }
     assert all(path.stat().st_size > 10_000 for path in pictures.values())
 
@@ -68,11 +61,10 @@ def test_the_pictures(log_dir):
 @pytest.fixture(scope="module")
 def address(log_dir, tensorboard):
     address = tensorboard(log_dir)
-    wanted = 2 * 2 * 3  # times, models, folders of a run
     for _ in range(100):
         runs = ask(f"{address}/data/runs")
         tags = ask(f"{address}/data/plugin/scalars/tags")
-        if len(runs) == wanted and sum(map(len, tags.values())) == 4 * (2 + 2 + len(TAGS)) + 2 * 3:
+        if len(runs) == len(NETWORKS + COMPARISONS) and sum(map(len, tags.values())) == len(NETWORKS) * len(TAGS):
             return address
         time.sleep(0.3)
     raise AssertionError(f"TensorBoard found {runs} and {set().union(*tags.values()) ^ TAGS}")
@@ -84,25 +76,23 @@ def ask(url, **parameters):
 
 
 def test_two_runs_of_a_script_are_two_runs(address):
-    runs = [
-        run for run in ask(f"{address}/data/runs") if run.startswith("deep_tanh_gradients/") and run.count("/") == 1
-    ]
-    assert sorted(runs) == ["deep_tanh_gradients/seed1", "deep_tanh_gradients/seed1_2"]
+    assert sorted(ask(f"{address}/data/runs")) == sorted(NETWORKS + COMPARISONS)
 
 
 def test_tags_and_values(address):
     scalars = ask(f"{address}/data/plugin/scalars/tags")
-    runs = [run for run in scalars if run.count("/") == 1]
-    for run in runs:
-        assert set(scalars[run]) == (TAGS | OF_PLAIN_KERAS if run.endswith("seed1_2") else TAGS)
-        assert set(scalars[f"{run}/train"]) == set(scalars[f"{run}/validation"]) == {"epoch_loss", "epoch_accuracy"}
-    events = ask(f"{address}/data/plugin/scalars/scalars", run=runs[0], tag="gradient_abs_mean/dense_6")
+    assert {run: set(tags) for run, tags in scalars.items() if tags} == dict.fromkeys(NETWORKS, TAGS)
+    for tag in ("Summary/val_loss", "Summary/findings"):
+        events = ask(f"{address}/data/plugin/scalars/scalars", run=NETWORKS[0], tag=tag)
+        assert [step for _, step, _ in events] == list(range(EPOCHS))
+    events = ask(f"{address}/data/plugin/scalars/scalars", run=NETWORKS[0], tag="gradient_abs_mean/dense_6")
     assert [step for _, step, _ in events] == list(range(EPOCHS))
     assert all(0 < value < 10 for _, _, value in events)
 
 
 def test_the_tutorials_filter_finds_every_layers_histogram(address):
     histograms = ask(f"{address}/data/plugin/histograms/tags")
+    assert {*histograms} == {*NETWORKS}
     for run, tags in histograms.items():
         assert sorted(tag for tag in tags if "kernel_0_grad" in tag) == [f"{layer}/kernel_0_grad" for layer in LAYERS]
         events = ask(f"{address}/data/plugin/histograms/histograms", run=run, tag="dense_2/kernel_0_grad")
@@ -117,25 +107,28 @@ def test_the_tutorials_filter_finds_every_layers_histogram(address):
 
 def test_image_and_custom_charts(address):
     images = ask(f"{address}/data/plugin/images/tags")
-    run = next(iter(images))
-    assert set(images[run]) == {"gradient_history", "weight_history", "activation_history"}
+    run = NETWORKS[0]
+    histories = {"gradient_history", "weight_history", "activation_history"}
+    assert {run: set(tags) for run, tags in images.items()} == {
+        **dict.fromkeys(NETWORKS, histories),
+        **{run: {"tanh_against_relu"} for run in COMPARISONS},
+    }
     (image,) = ask(f"{address}/data/plugin/images/images", run=run, tag="gradient_history", sample=0)
     with urllib.request.urlopen(f"{address}/data/plugin/images/individualImage?{image['query']}", timeout=20) as answer:
         assert answer.read(8) == b"\x89PNG\r\n\x1a\n"
     assert image["step"] == EPOCHS - 1
     layout = ask(f"{address}/data/plugin/custom_scalars/layout")
-    assert [one["title"] for one in layout["category"]] == ["diagnosis", "gradients", "weights", "activations"]
+    assert [one["title"] for one in layout["category"]] == ["summary", "gradients", "weights"]
 
 
 def test_the_diagnosis_is_text_and_its_facts_are_in_no_tab(address):
     texts = ask(f"{address}/data/plugin/text/tags")
-    assert {run: tags for run, tags in texts.items() if tags != ["diagnosis/report"]} == {}
-    assert len(texts) == 4
-    last = ask(f"{address}/data/plugin/text/text", run="deep_tanh_gradients/seed1", tag="diagnosis/report")[-1]
+    assert texts == {run: ["diagnosis/report"] for run in NETWORKS}
+    last = ask(f"{address}/data/plugin/text/text", run="tanh_gradients/seed1", tag="diagnosis/report")[-1]
     assert last["step"] == EPOCHS - 1
     assert "<h3>error: vanishing gradient</h3>" in last["text"]
     assert "of 30" in last["text"]
-    healthy = ask(f"{address}/data/plugin/text/text", run="deep_relu_gradients/seed1", tag="diagnosis/report")[-1]
+    healthy = ask(f"{address}/data/plugin/text/text", run="relu_gradients/seed1", tag="diagnosis/report")[-1]
     assert "nothing found wrong" in healthy["text"]
     assert "error" not in healthy["text"]
 
@@ -151,8 +144,9 @@ def test_hparams_average_the_runs_of_a_model(address):
     with urllib.request.urlopen(request, timeout=20) as answer:
         groups = json.load(answer)["sessionGroups"]
     assert {group["hparams"]["activation"]: len(group["sessions"]) for group in groups} == {"tanh": 2, "relu": 2}
+    assert {group["name"] for group in groups} == {"tanh_gradients", "relu_gradients"}
     metrics = {one["name"]["tag"]: one["value"] for one in groups[0]["metricValues"]}
-    assert {*metrics} == {"epoch_accuracy"}
+    assert {*metrics} == {"Summary/val_accuracy"}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +158,7 @@ def test_hparams_average_the_runs_of_a_model(address):
         ("#custom_scalars", ["mean|gradient|ofeachlayer", *(f"gradient_abs_mean/{layer}" for layer in LAYERS)]),
         ("#text", ["error: vanishing gradient", "The gradient of dense_", "nothing found wrong", "Glorot uniform"]),
         ("#hparams", ["test accuracy of the run", "kernel_initializer", "he_uniform"]),
-        ("#images", ["gradient_history", "weight_history", "activation_history"]),
+        ("#images", ["gradient_history", "weight_history", "activation_history", "tanh_against_relu"]),
     ],
 )
 def test_pages_show_the_layers(address, shows, page, wanted):

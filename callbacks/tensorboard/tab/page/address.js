@@ -23,7 +23,13 @@ export class Address {
     return name in this.read();
   }
 
+  /** Writes it soon: browsers refuse to do so hundreds of times, as while Play runs. */
   write(said) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.writeNow(said), 200);
+  }
+
+  writeNow(said) {
     const parts = Object.entries(said).map((pair) => pair.map(encodeURIComponent).join("="));
     const hash = `#${[this.tab, ...parts].join("&")}`;
     if (!this.outside.location.hash.startsWith(`#${this.tab}`) || hash === this.outside.location.hash) return;

@@ -182,17 +182,17 @@ export class Charts {
     this.drawLines(this.page.course, traces, { title: "epoch", range: [Math.min(...epochs) - 0.5, Math.max(...epochs) + 0.5], nticks: 8 });
   }
 
-  /** The distribution of a layer's gradient in the histogram written last: share of elements in each bucket. */
-  drawHistograms(trainings, found, layer) {
+  /** A layer's distribution in the histogram of each training that was written last: the share of each bucket. */
+  drawHistograms(trainings, found, title) {
     const traces = trainings.flatMap((training, index) => {
-      const histogram = found[index].gradient;
+      const histogram = found[index];
       if (!histogram) return [];
       const total = histogram.buckets.reduce((sum, [, , count]) => sum + count, 0) || 1;
       return [{ type: "scatter", mode: "lines", x: histogram.buckets.map(([left, right]) => (left + right) / 2),
         y: histogram.buckets.map(([, , count]) => count / total), ...this.style(training), line: { ...this.style(training).line, shape: "hvh" },
         name: plain(`${training.name}, epoch ${histogram.epoch + 1}`), hovertemplate: "%{y:.1%} near %{x:.2e}<extra>%{fullData.name}</extra>" }];
     });
-    this.drawLines(this.page.histogram, traces, { title: `gradient of ${plain(layer)}`, nticks: 5 }, { title: { text: "share of elements" }, rangemode: "tozero", tickformat: ".0%" });
+    this.drawLines(this.page.histogram, traces, { title: plain(title), nticks: 5 }, { title: { text: "share of elements", font: { size: 12 } }, rangemode: "tozero", tickformat: ".0%" });
   }
 
   drawLines(plot, traces, xaxis, yaxis = null) {

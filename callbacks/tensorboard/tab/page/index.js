@@ -226,16 +226,17 @@ function showEpoch() {
   if (!charts?.plotly || !trainings.length) return;
   charts.showEpoch(epoch);
   page.sentence(charts.sentence(epoch));
-  if (trainings.some((one) => one.has_histograms)) showHistograms(trainings, epoch);
+  if (trainings.some((one) => one.has_histograms)) showHistograms(trainings, epoch, state.layer);
   else page.histograms.hidden = true;
 }
 
-const showHistograms = latest(async (trainings, epoch, isLatest) => {
-  const layer = state.layer;
-  const found = await Promise.all(trainings.map((one) => getHistograms(one.name, layer, epoch).catch(() => ({}))));
-  if (!isLatest()) return;
-  page.histograms.hidden = !found.some((one) => one.gradient);
-  if (!page.histograms.hidden) charts.drawHistograms(trainings, found, layer);
+/** Draws the chosen layer's gradients, or its weights if a quantity of the weights is shown. */
+const showHistograms = oneAtATime(async (trainings, epoch, layer) => {
+  const what = state.quantity.startsWith("weight") ? "weights" : "gradient";
+  const answers = await Promise.all(trainings.map((one) => getHistograms(one.name, layer, epoch).catch(() => ({}))));
+  const found = answers.map((answer) => answer[what]);
+  page.histograms.hidden = !found.some(Boolean);
+  if (!page.histograms.hidden) charts.drawHistograms(trainings, found, `${what} of ${layer}`);
 });
 
 // ------------------------------------------------------------------------------------------------ what is chosen
@@ -409,8 +410,15 @@ function followTheme() {
   follow();
 }
 
-/** A function that tells its calls, by a last argument, whether no newer one has begun. */
-function latest(task) {
-  let newest = 0;
-  return (...given) => { const mine = ++newest; return task(...given, () => mine === newest); };
+/** A function that runs a task unless it is running; of the calls meanwhile the last one is made afterwards. */
+function oneAtATime(task) {
+  let isRunning = false, waiting = null;
+  return async function run(...given) {
+    if (isRunning) { waiting = given; return; }
+    isRunning = true;
+    try { await task(...given); } finally { isRunning = false; }
+    const next = waiting;
+    waiting = null;
+    if (next) run(...next);
+  };
 }
