@@ -98,7 +98,7 @@ def profile(lines: Mapping[int, np.ndarray], layers: Sequence[str], label: str) 
     if any((np.abs(values) > 0).any() for values in lines.values()):
         axes.set_yscale("log")
     labelled = _labelled(len(layers))
-    axes.set_xticks(positions[labelled], layers[labelled], rotation=45, ha="right", parse_math=False)
+    axes.set_xticks(positions[labelled], _shortened(layers[labelled]), rotation=45, ha="right", parse_math=False)
     axes.set(xlabel="layer, from input to output", ylabel=f"{label} (log scale)")
     axes.set_title(f"{label} along the layers")
     if needs_legend:
@@ -134,7 +134,7 @@ def draw_heatmap(
     shown = np.ma.masked_where(is_nonfinite | is_zero | is_missing, values)
     image = axes.imshow(shown, cmap="viridis", norm=norm or log_norm(values), **options)
     labelled = _labelled(len(layers))
-    axes.set_yticks(np.arange(len(layers))[labelled], layers[labelled], parse_math=False)
+    axes.set_yticks(np.arange(len(layers))[labelled], _shortened(layers[labelled]), parse_math=False)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("layer, input at the bottom")
@@ -154,6 +154,11 @@ def draw_heatmap(
 def _labelled(layers: int) -> slice:
     """The layers whose names are drawn, so that names do not overlap."""
     return slice(None, None, max(1, round(layers / MAX_LABELLED_LAYERS)))
+
+
+def _shortened(names: Sequence[str]) -> list[str]:
+    """Names along an axis, the middle of long ones left out: without room for the axes nothing would be drawn."""
+    return [f"{name[:14]}…{name[-14:]}" if len(name) > 30 else name for name in names]
 
 
 def log_norm(*arrays: np.ndarray) -> LogNorm:

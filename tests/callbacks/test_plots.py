@@ -1,5 +1,6 @@
 import base64
 import io
+import warnings
 
 import matplotlib.image
 import nbformat
@@ -119,3 +120,13 @@ def test_a_notebook_shows_a_plot_once_with_and_without_matplotlib_inline():
         pictures = [output for output in cell.outputs if "image/png" in output.get("data", {})]
         assert len(pictures) == 1
         assert base64.b64decode(pictures[0].data["image/png"]).startswith(b"\x89PNG")
+
+
+def test_long_names_leave_room_for_the_picture():
+    names = ["a" * 200, "b" * 30]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = heatmap(np.ones((2, 2)), names, [0, 1], "")
+        figure.set_size_inches(5, 3.2)
+        assert png(figure)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [f"{'a' * 14}…{'a' * 14}", "b" * 30]

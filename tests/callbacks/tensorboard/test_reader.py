@@ -12,7 +12,7 @@ from callbacks import GradientMonitor, WeightNormMonitor
 from callbacks.diagnosis.rules import diagnose
 from callbacks.tensorboard import LayerArray, SummaryWriter
 from callbacks.tensorboard.reader import RunReader, runs
-from callbacks.tensorboard.writer import histogram
+from callbacks.tensorboard.writer import _event, _scalar, histogram
 
 
 def write(directory, epochs=10):
@@ -314,8 +314,12 @@ def test_layers_named_like_quantities_have_histograms(tmp_path):
 
 def test_histograms_of_version_0_2_stand_in_one_event_with_scalars(tmp_path):
     writer = SummaryWriter.open(tmp_path)
-    values = [writer._value("gradient_l2/a", *_scalar(1.0)), writer._value("a/kernel_0_grad", *_histogram([1.0, 2.0]))]
-    writer.write(0, values=values)
+    values = histogram([1.0, 2.0])
+    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_DOUBLE, tensor_content=values.tobytes())
+    for size in values.shape:
+        tensor.tensor_shape.dim.add(size=size)
+    in_one = [summary_pb2.Summary.Value(tag="a/kernel_0_grad", tensor=tensor)]
+    writer._add(_event(0, [writer._value("gradient_l2/a", *_scalar(1.0)), *in_one]))
     writer.close()
     reader = RunReader(tmp_path)
     reader.update()
