@@ -18,12 +18,13 @@ check: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/pytest -p no:nbval -n 2 --dist loadgroup -m "not slow"
 
+# Most of the notebooks' time goes into compiling what then runs for seconds: the compiler takes less trouble here.
 test: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pytest -p no:nbval -n 2 --dist loadgroup
-	$(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env notebooks
+	XLA_FLAGS=--xla_backend_optimization_level=0 $(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env notebooks
 
 # Which lines the quick tests do not reach.
 coverage: $(VENV)/installed

@@ -4,7 +4,7 @@ from tutorials import catalogue
 from tutorials.studies import study
 from tutorials.studies.study import show
 from tutorials.studies.study_plots import accuracy_of_seeds
-from tutorials.vanishing import deeper_relu
+from tutorials.vanishing import shallow_tanh
 
 import pytest
 
@@ -43,8 +43,8 @@ def assert_says_how_many(figure):
 
 def test_the_usual_figure_is_every_seeds_accuracy(drawn, tmp_path):
     with drawn():
-        done = study("deeper_relu", deeper_relu.SCRIPT.experiments, [1, 2], epochs=2, log_dir=tmp_path)
-    assert deeper_relu.SCRIPT.summarize is None
+        done = study("shallow_tanh", shallow_tanh.SCRIPT.experiments, [1, 2], epochs=2, log_dir=tmp_path)
+    assert shallow_tanh.SCRIPT.summarize is None
     assert_says_how_many(accuracy_of_seeds(done))
     show(done)
     assert (done.directory / "accuracy_of_seeds.png").stat().st_size > 10_000
