@@ -4,9 +4,9 @@ The task is the adding problem: two numbers in a sequence are marked, and the an
 correct if it is within 0.1 of the sum. A recurrent network is as deep as its sequence is long, so its gradient can
 vanish along time. The plot shows the gradient of the answer with respect to each step's input, before and after
 training.
-Found with ten seeds: the plain network learns with one of them at 20 steps and with none from 50 on, the LSTM with all
-at 200. The start does not explain it: before training the LSTM's gradient decays faster than that of the plain network,
-whose recurrent weights are orthogonal. During training the LSTM learns to preserve it.
+Found with 30 seeds: the plain network learns with two of them at 20 steps and with none from 50 on, the LSTM with all
+up to 100 steps and with 28 at 200. The start does not explain it: before training the LSTM's gradient decays faster
+than that of the plain network, whose recurrent weights are orthogonal. During training the LSTM learns to preserve it.
 """
 
 from functools import partial
