@@ -161,31 +161,38 @@ def vanishing_gradient(evidence: Evidence) -> Finding | None:
     may_be_zero = ~flattening | np.array([name.endswith("recurrent_kernel") for name in names])  # of a single time step
     norms = np.where((norms == 0) & may_be_zero, np.nan, norms)
     largest_norm = _by_row(np.nanmax, norms)[:, None]
-    ratios = np.divide(norms, largest_norm, out=np.full_like(norms, np.nan), where=largest_norm > 0)
+    comparable = (largest_norm > 0) & np.isfinite(largest_norm)  # a norm may be too large for float32
+    ratios = np.divide(norms, largest_norm, out=np.full_like(norms, np.nan), where=comparable)
     seen_in = _first_stretch(_by_row(np.nanmin, ratios) < MIN_NORM_RATIO)
     if not seen_in:
         return None
     profile = _by_row(np.nanmedian, ratios[seen_in].T)
+    size = _by_row(np.nanmedian, norms[seen_in].T)
     mean = _by_row(np.nanmedian, _kernels(evidence.gradients, "abs_mean")[1][seen_in].T)
     smallest, largest = np.nanargmin(profile), np.nanargmax(profile)
     statistics = {
         "norm_smallest_over_largest": float(profile[smallest]),
+        "norm_smallest": float(size[smallest]),
+        "norm_largest": float(size[largest]),
         "mean_smallest": float(mean[smallest]),
         "mean_largest": float(mean[largest]),
     }
-    is_zero = profile[smallest] == 0
-    compared = "exactly zero, unlike that" if is_zero else f"{times(1 / profile[smallest])} smaller than that"
+    if size[smallest] == 0:
+        compared = "exactly zero, unlike that"
+    else:
+        compared = f"{times(size[largest] / size[smallest])} smaller than that"
     seen = (
         f"The gradient of {names[smallest]} is {compared} of {names[largest]} "
-        f"(mean |gradient| {mean[smallest]:.2g} against {mean[largest]:.2g})"
+        f"(L2 norm {size[smallest]:.2g} against {size[largest]:.2g})"
     )
     layers = chosen_names(names, profile < MIN_NORM_RATIO) or [names[smallest]]
     if evidence.activations:
         history = evidence.activations.history["saturated_fraction"][seen_in]
         shares = dict(zip(evidence.activations.layers, _by_row(np.nanmedian, history.T), strict=True))
-        statistics["saturated"] = max((shares[name] for name in layers if shares.get(name, 0) > 0), default=0.0)
+        saturated = max((name for name in layers if shares.get(name, 0) > 0), key=shares.__getitem__, default=None)
+        statistics["saturated"] = shares[saturated] if saturated else 0.0
         if statistics["saturated"] > 0.5:
-            seen += f"; up to {statistics['saturated']:.0%} of a layer's outputs are saturated"
+            seen += f"; {statistics['saturated']:.0%} of the outputs of {saturated} are saturated"
     last_epoch = evidence.epochs[seen_in.stop - 1]
     statistics["last_epoch"] = last_epoch
     meaning = "A layer with so small a gradient learns hardly anything, and the network has not learned."

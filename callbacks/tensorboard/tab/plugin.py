@@ -69,8 +69,10 @@ class LayersPlugin(base_plugin.TBPlugin):
 
     def _serve_values(self, request: Request) -> Response:
         training = self._asked_for(request, "run")
-        values = training.values(request.args.get("quantity", "")) if training else None
-        return _unknown() if values is None else _response(values.tobytes(), "application/octet-stream")
+        if training is None:
+            return _unknown()
+        values = training.values(request.args.get("quantity", ""))  # None where another training has that quantity
+        return _response(b"" if values is None else values.tobytes(), "application/octet-stream")
 
     def _serve_histograms(self, request: Request) -> Response:
         training = self._asked_for(request, "run")

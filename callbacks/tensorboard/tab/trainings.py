@@ -52,7 +52,6 @@ class Training:
         assert self.evidence is not None
         causes = [finding for finding in self.findings if not finding.follows_from]
         worst = next((finding for finding in causes if finding.severity != "note"), None)
-        accuracy = self.evidence.metrics.get("val_accuracy", self.evidence.accuracy)
         return {
             "name": self.name,
             "started": self.started,
@@ -61,8 +60,19 @@ class Training:
             "planned_epochs": self.evidence.facts.get("planned_epochs"),
             "severity": worst.severity if worst else "healthy",
             "verdict": worst.rule.replace("_", " ") if worst else "healthy",
-            "accuracy": None if accuracy is None else _number(accuracy[-1]),
+            "result": self._result(),
         }
+
+    def _result(self) -> tuple[str, float] | None:
+        """The metric that tells most, and its last value: an accuracy, or else the loss, of the validation if any."""
+        assert self.evidence is not None
+        metrics = self.evidence.metrics
+        wanted = [name for name in metrics if name.endswith(("accuracy", "acc"))] or ["loss", "val_loss"]
+        for name in sorted(wanted, key=lambda name: not name.startswith("val_")):
+            finite = metrics.get(name, np.zeros(0))[np.isfinite(metrics.get(name, np.zeros(0)))]
+            if finite.size:
+                return name, float(finite[-1])
+        return None
 
     def details(self) -> dict[str, Any]:
         """Everything but the values of the quantities and the histograms."""

@@ -19,8 +19,8 @@ function cause(finding, onEpoch, onLayer) {
   if (finding.layers.length) {
     const named = finding.layers.slice(0, MOST_NAMED);
     const names = named.map((layer) => button(layer, () => onLayer(layer), { class: "in-text", title: `Show ${layer} over the epochs` }));
-    const more = finding.layers.length - named.length;
-    paragraphs.push(element("p", { class: "quiet" }, ["Layers: ", ...separated(names), more ? ` and ${more} more` : ""]));
+    const rest = finding.layers.length - named.length;
+    paragraphs.push(element("p", { class: "quiet" }, ["Layers: ", ...separated(names), more(rest)]));
   }
   if (finding.effects.length) {
     const effects = finding.effects.map((effect) => element("span", {}, [
@@ -30,7 +30,7 @@ function cause(finding, onEpoch, onLayer) {
   }
   if (finding.advice.length) {
     paragraphs.push(element("details", {}, [
-      element("summary", {}, [`What cured it elsewhere: ${finding.advice[0].remedy}`]),
+      element("summary", {}, [`What cured this in an experiment: ${finding.advice[0].remedy}${more(finding.advice.length - 1)}`]),
       element("p", {}, [finding.experiment]),
       element("ul", {}, finding.advice.map((one) => element("li", {}, [`${one.remedy}: ${one.learned} of ${one.seeds}`]))),
     ]));
@@ -49,5 +49,7 @@ function withEpochs(text, onEpoch) {
     return Number.isNaN(number) ? part : epochButton(part, number - 1, onEpoch);
   });
 }
+
+const more = (count) => (count ? ` and ${count} more` : "");
 
 const separated = (parts) => parts.flatMap((part, index) => (index ? [", ", part] : [part]));

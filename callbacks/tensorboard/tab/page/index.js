@@ -1,7 +1,7 @@
 // The tab Layers: what is chosen, and what is shown of it. TensorBoard calls `render` in a frame of its own.
 
 import { Address } from "./address.js";
-import { Charts, COLOURS, DASHES } from "./charts.js";
+import { Charts, COLOURS, DASHES, number } from "./charts.js";
 import { diagnosisCard } from "./diagnosis.js";
 import { button, element, fill, link } from "./elements.js";
 import { getChanges, getHistograms, getTraining, getTrainings, getValues, loadPlotly } from "./server.js";
@@ -36,11 +36,12 @@ export async function render() {
   document.addEventListener("keydown", onKey);
   address.onChange(() => readAddress() && showChosen());
   readAddress();
-  const drawing = loadPlotly().catch(() => page.message(
+  window.focus(); // so that the arrow keys arrive
+  const drawing = loadPlotly().catch(() => page.warn(
     "The charts of this tab are drawn by Plotly, which is not installed: pip install gradient-monitor[tensorboard], then start TensorBoard again."
   ));
   await look();
-  charts = new Charts(await drawing, page, { onEpoch: setEpoch, onLayer: setLayer });
+  charts = new Charts(await drawing, page, { onEpoch: goTo, onLayer: setLayer });
   new ResizeObserver(() => charts.resize()).observe(page.main);
   await showChosen();
 }
@@ -56,7 +57,7 @@ async function look() {
     );
     state.trainings = answer.trainings;
     state.isComplete = answer.is_complete;
-    page.warn("");
+    page.isDown(false);
     if (!address.has("run1") && !state.chosenByHand && answer.suggestion.length) {
       const before = state.chosen.join();
       state.chosen = answer.suggestion;
@@ -64,7 +65,7 @@ async function look() {
     } else if (grown.length && charts) await showChosen();
     showList();
   } catch (error) {
-    page.warn("TensorBoard does not answer; this page asks again.");
+    page.isDown(true);
   }
   setTimeout(look, state.isComplete ? SECONDS_BETWEEN_LOOKS * 1000 : 200);
 }
@@ -107,6 +108,17 @@ function shown() {
 
 function draw() {
   const trainings = shown();
+  const unknown = state.isComplete ? state.chosen.filter((name) => !state.trainings.some((one) => one.name === name)) : [];
+  page.say(unknown.length ? `There is no training ${unknown.join(", ")} here, or no epoch of it has ended.`
+    : state.isComplete && state.trainings.length && !trainings.length ? "Choose a training in the list on the left." : "");
+  page.body.hidden = !trainings.length;
+  if (!trainings.length) {
+    stopPlaying();
+    page.columns([]);
+    showList();
+    writeAddress();
+    return;
+  }
   offerQuantities(trainings);
   const last = lastEpoch(trainings);
   page.slider.max = last + 1;
@@ -116,7 +128,7 @@ function draw() {
   offerLayers(trainings);
   if (charts?.plotly) {
     const quantity = state.quantity;
-    charts.draw(trainings, label, state.layer).then(() => { document.body.dataset.painted = quantity; });
+    charts.draw(trainings, quantity, label, state.layer).then(() => { document.body.dataset.painted = quantity; });
   }
   showEpoch();
   showChanges(trainings);
@@ -132,19 +144,22 @@ function interestingLayer(trainings) {
 
 /** The part of the page about one training: its name and verdict, a place for its map, its diagnosis. */
 function column(training) {
-  const accuracy = training.accuracy === null ? "" : `, accuracy ${training.accuracy.toFixed(3)}`;
+  const result = training.result ? `, ${said(training.result)}` : "";
   const planned = training.planned_epochs;
   const isUnderWay = planned && training.recorded_epochs.at(-1) + 1 < planned;
-  const epochs = `${training.epochs}${isUnderWay ? ` of ${planned}` : ""} epochs`;
+  const epochs = isUnderWay ? `${training.epochs} of ${planned} epochs` : training.epochs === 1 ? "1 epoch" : `${training.epochs} epochs`;
   return {
     name: training.name,
     head: element("header", {}, [
       element("h2", { title: training.name }, [line(training.index), training.name]),
-      element("p", {}, [chip(training), element("span", { class: "quiet" }, [` ${epochs}${accuracy}`])]),
+      element("p", {}, [chip(training), element("span", { class: "quiet" }, [` ${epochs}${result}`])]),
     ]),
-    card: diagnosisCard(training, { onEpoch: setEpoch, onLayer: setLayer }),
+    card: diagnosisCard(training, { onEpoch: goTo, onLayer: setLayer }),
   };
 }
+
+/** A metric and its last value: val_accuracy 0.846. */
+const said = ([name, value]) => `${name} ${number(value)}`;
 
 function chip(training) {
   const sign = { error: "✖", warning: "▲", healthy: "✔" }[training.severity];
@@ -158,8 +173,14 @@ function breakable(name) {
 
 /** The line that stands for a training in the charts. */
 function line(place) {
-  const mark = element("span", { class: "mark", "aria-hidden": "true" });
-  mark.style.borderTop = `3px ${DASHES[place].css} ${COLOURS[theme()][place]}`;
+  const svg = (tag, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  };
+  const mark = svg("svg", { class: "mark", width: 28, height: 8, "aria-hidden": "true" });
+  const colour = COLOURS[theme()][place];
+  mark.append(svg("line", { x1: 0, x2: 28, y1: 4, y2: 4, stroke: colour, "stroke-width": 3, "stroke-dasharray": DASHES[place].svg }));
   return mark;
 }
 
@@ -173,14 +194,14 @@ function showList() {
     box.checked = place >= 0;
     box.disabled = isFull && place < 0;
     box.addEventListener("change", () => choose(one.name, box.checked));
-    const accuracy = one.accuracy === null ? "" : one.accuracy.toFixed(3);
     return element("li", { class: place >= 0 ? "chosen" : "" }, [element("label", { title: one.name }, [
       box, element("span", { class: "name" }, breakable(one.name)), place >= 0 ? line(place) : "",
-      element("span", { class: "verdict" }, [chip(one), element("span", { class: "quiet" }, [accuracy])]),
+      element("span", { class: "verdict" }, [chip(one), element("span", { class: "quiet" }, [one.result ? said(one.result) : ""])]),
     ])]);
   }), (row) => row.outerHTML);
   const count = state.trainings.length;
-  page.count.textContent = !state.isComplete ? `${count} read so far …`
+  page.count.textContent = count && !rows.length ? `None of ${count} trainings matches.`
+    : !state.isComplete ? `${count} read so far …`
     : count === 0 ? "No training with callbacks of gradient-monitor here yet."
     : isFull ? `${count} trainings; ${MOST_CHOSEN} can be shown at a time`
     : `${count} training${count === 1 ? "" : "s"}, newest first`;
@@ -219,7 +240,7 @@ async function showChanges(trainings) {
 /** Moves what depends on the epoch, and nothing else. */
 function showEpoch() {
   const trainings = shown();
-  const epoch = state.epoch ?? lastEpoch(trainings);
+  const epoch = Math.min(state.epoch ?? Infinity, lastEpoch(trainings));
   page.slider.value = epoch + 1;
   page.slider.setAttribute("aria-valuetext", `epoch ${epoch + 1}`);
   page.epoch.textContent = `${epoch + 1}`;
@@ -248,6 +269,12 @@ function choose(name, isChosen) {
   showChosen();
 }
 
+/** Goes to an epoch that somebody chose. */
+function goTo(epoch) {
+  stopPlaying();
+  setEpoch(epoch);
+}
+
 function setEpoch(epoch) {
   state.epoch = Math.max(0, Math.min(epoch, lastEpoch(shown())));
   showEpoch();
@@ -268,30 +295,32 @@ function setQuantity(quantity) {
 }
 
 function play() {
-  if (playing) {
-    clearInterval(playing);
-    playing = null;
-  } else {
-    const last = lastEpoch(shown());
-    const from = state.epoch === null || state.epoch >= last ? 0 : state.epoch;
-    const began = performance.now();
-    playing = setInterval(() => {
-      const epoch = from + Math.floor((performance.now() - began) / MILLISECONDS_OF_A_RECORDING * (last + 1));
-      setEpoch(Math.min(epoch, last));
-      if (epoch >= last) play();
-    }, 100);
-  }
-  page.play.textContent = playing ? "❚❚ Pause" : "▶ Play";
+  if (playing) return stopPlaying();
+  const last = lastEpoch(shown());
+  const from = state.epoch === null || state.epoch >= last ? 0 : state.epoch;
+  const began = performance.now();
+  playing = setInterval(() => {
+    const epoch = from + Math.floor((performance.now() - began) / MILLISECONDS_OF_A_RECORDING * (last + 1));
+    setEpoch(epoch);
+    if (epoch >= last) stopPlaying();
+  }, 100);
+  page.play.textContent = "❚❚ Pause";
+}
+
+function stopPlaying() {
+  clearInterval(playing);
+  playing = null;
+  page.play.textContent = "▶ Play";
 }
 
 function onKey(event) {
-  if (event.target.matches("select, input, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.matches("select, input:not([type=checkbox])") || event.ctrlKey || event.metaKey || event.altKey) return;
   const epoch = state.epoch ?? lastEpoch(shown());
   const steps = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10 };
-  if (event.key in steps) setEpoch(epoch + steps[event.key]);
-  else if (event.key === "Home") setEpoch(0);
-  else if (event.key === "End") setEpoch(Infinity);
-  else if (event.key === " " && event.target.nodeName !== "BUTTON") play();
+  if (event.key in steps) goTo(epoch + steps[event.key]);
+  else if (event.key === "Home") goTo(0);
+  else if (event.key === "End") goTo(Infinity);
+  else if (event.key === " " && !event.target.matches("button, input, summary")) play();
   else return;
   event.preventDefault();
 }
@@ -334,11 +363,11 @@ function buildPage() {
   const list = element("ul", { class: "trainings" });
   const count = element("p", { class: "quiet", role: "status" });
   const quantity = element("select", { "aria-label": "Quantity" });
-  quantity.addEventListener("change", () => setQuantity(quantity.value));
+  quantity.addEventListener("change", () => { setQuantity(quantity.value); quantity.blur(); });
   const layer = element("select", { "aria-label": "Layer" });
-  layer.addEventListener("change", () => setLayer(layer.value));
+  layer.addEventListener("change", () => { setLayer(layer.value); layer.blur(); });
   const slider = element("input", { type: "range", min: 1, max: 1, step: 1, "aria-label": "Epoch" });
-  slider.addEventListener("input", () => setEpoch(slider.valueAsNumber - 1));
+  slider.addEventListener("input", () => goTo(slider.valueAsNumber - 1));
   const playButton = button("▶ Play", play);
   const epoch = element("output");
   const warning = element("p", { class: "warning", role: "alert", hidden: "" });
@@ -353,28 +382,32 @@ function buildPage() {
     element("h3", {}, ["What changed from the first to the second"]), changeLines,
   ]);
   const scale = element("div", { class: "scale" });
-  const main = element("main", {}, [
+  const notice = element("p", { class: "notice", role: "status", hidden: "" });
+  const down = element("p", { class: "warning", role: "alert", hidden: "" }, ["TensorBoard does not answer; this page asks again."]);
+  const body = element("div", {}, [
     element("div", { class: "toolbar" }, [
       element("label", {}, ["Quantity ", quantity]), scale,
       playButton, element("label", { class: "epochs" }, ["Epoch ", epoch, slider]),
     ]),
-    warning, sentence, columns,
+    sentence, columns,
     element("div", { class: "lower" }, [
       element("section", {}, [element("h3", {}, ["Along the layers, in this epoch"]), profile]),
       element("section", {}, [element("h3", {}, [element("label", {}, ["Over the epochs, in layer ", layer])]), course]),
       histograms, changes,
     ]),
   ]);
+  const main = element("main", {}, [down, warning, notice, body]);
   const root = element("div", { class: "page" }, [
     element("nav", { "aria-label": "Trainings" }, [search, count, list]), main,
   ]);
   const maps = new Map();
   return {
-    root, main, list, count, quantity, layer, slider, epoch, play: playButton, profile, course, histogram, histograms,
+    root, main, body, list, count, quantity, layer, slider, epoch, play: playButton, profile, course, histogram, histograms,
     changes, changeLines, scale, maps,
     sentence: (text) => { sentence.textContent = text; },
     warn: (text) => { warning.textContent = text; warning.hidden = !text; },
-    message: (text) => { sentence.textContent = text; },
+    say: (text) => { notice.textContent = text; notice.hidden = !text; },
+    isDown: (is) => { down.hidden = !is; },
     columns(wanted) {
       for (const [name, one] of maps) if (!wanted.some((column) => column.name === name)) { one.root.remove(); maps.delete(name); }
       for (const column of wanted) {
@@ -385,7 +418,9 @@ function buildPage() {
         }
         const place = maps.get(column.name);
         place.root.firstChild.replaceChildren(column.head);
+        const wasOpen = place.root.lastChild.querySelector("details[open]");
         place.root.lastChild.replaceChildren(column.card);
+        if (wasOpen) for (const one of column.card.querySelectorAll("details")) one.open = true;
         columns.append(place.root); // in the order of the choice
       }
     },
