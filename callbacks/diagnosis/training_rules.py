@@ -183,7 +183,7 @@ def vanishing_gradient(evidence: Evidence) -> Finding | None:
         compared = f"{times(size[largest] / size[smallest])} smaller than that"
     seen = (
         f"The gradient of {names[smallest]} is {compared} of {names[largest]} "
-        f"(L2 norm {size[smallest]:.2g} against {size[largest]:.2g})"
+        f"(L2 norm {size[smallest]:.3g} against {size[largest]:.3g})"
     )
     layers = chosen_names(names, profile < MIN_NORM_RATIO) or [names[smallest]]
     if evidence.activations:

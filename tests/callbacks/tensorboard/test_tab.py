@@ -21,13 +21,13 @@ from callbacks.tensorboard.tab.trainings import Training, Trainings, suggestion
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-def write(directory, epochs=10, layers=("one", "two"), sizes=(1.0, 2.0), first=0, loss=0.1, seconds=None):
+def write(directory, epochs=10, layers=("one", "two"), sizes=(1.0, 2.0), first=0, loss=0.1, accuracy=0.9):
     """Write some epochs of a training whose gradients have these sizes in its layers."""
     writer = SummaryWriter.open(directory)
     for epoch in range(first, first + epochs):
         arrays = {f"gradient_{name}": LayerArray(layers, np.array(sizes)) for name in ("abs_mean", "l2", "max")}
         writer.write(epoch, arrays=arrays | {"gradient_nonfinite": LayerArray(layers, np.zeros(len(layers)))})
-        writer.write_metrics(epoch, {"loss": loss, "accuracy": 0.9})
+        writer.write_metrics(epoch, {"loss": loss, "accuracy": accuracy})
     writer.close()
     return directory
 
@@ -68,6 +68,28 @@ def test_values_say_what_was_not_recorded_and_what_is_not_finite(tmp_path):
     assert training.values("gradient_abs_mean").dtype == np.float32
     assert training.values("gradient_l2") is None
     assert training.values("nonsense") is None
+
+
+def test_the_result_is_the_last_one_of_the_metric_that_tells_most(tmp_path):
+    metrics = [
+        ({"loss": 0.5, "val_loss": 0.6, "mae": 0.7}, ("val_loss", 0.6)),
+        ({"loss": 0.5, "left_accuracy": 0.8}, ("left_accuracy", 0.8)),
+        ({"accuracy": 0.9, "loss": 0.5, "val_accuracy": 0.8}, ("val_accuracy", 0.8)),
+    ]
+    for number, (logs, result) in enumerate(metrics):
+        writer = SummaryWriter.open(tmp_path / str(number))
+        for epoch in range(3):  # in the last one nothing is validated
+            writer.write(epoch, arrays={"gradient_l2": LayerArray(["a"], np.ones(1))})
+            said = {name: value for name, value in logs.items() if epoch < 2 or not name.startswith("val_")}
+            writer.write_metrics(epoch, said)
+        writer.close()
+        training = Training("run", tmp_path / str(number), 0)
+        training.update()
+        name, value = training.summary()["result"]
+        assert (name, value) == (result[0], pytest.approx(result[1]))
+    nothing = Training("run", write(tmp_path / "nan", loss=np.nan, accuracy=np.nan), 0)
+    nothing.update()
+    assert nothing.summary()["result"] is None
 
 
 def test_a_training_that_goes_on_is_read_on(tmp_path):
@@ -329,6 +351,13 @@ def test_keys_move_the_epoch_and_a_training_is_taken_away_and_found_again(tutori
     page.click("tanh", "nav label")
     page.wait(lambda: page.shown() == ["relu", "tanh"])
     page.wait(lambda: "run2=tanh" in page.state())
+    for name in ("tanh", "relu"):
+        search.clear()
+        search.send_keys(name)
+        page.wait(lambda: len(page.browser.find_elements("css selector", "nav li")) == 1)
+        page.click(name, "nav label")
+    page.says("Choose a training in the list on the left.")
+    assert page.run("return document.querySelector('.toolbar').offsetParent") is None  # nothing of the last one stays
 
 
 @pytest.fixture(scope="module")
@@ -366,6 +395,13 @@ def test_names_are_text_whatever_they_are(served, page):
     assert options == [HOSTILE, "&lt;b&gt;", "größe_layer"]
     axis = page.run("return [...document.querySelectorAll('.map .yaxislayer-above text')].map(t => t.textContent)")
     assert "&lt;b&gt;" in axis
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("tab")
+def test_a_link_to_what_is_not_there_says_so(served, page):
+    page.open(served[1], "&run1=nowhere%2Fseed1&epoch=9999")
+    page.says("There is no training nowhere/seed1 here")
 
 
 @pytest.mark.slow
