@@ -44,17 +44,16 @@ class LayersPlugin(base_plugin.TBPlugin):
         }
 
     def is_active(self) -> bool:
-        """Whether there may be something to show."""
-        self._trainings.look()
-        return bool(self._trainings.found()) or not self._trainings.is_complete
+        """Whether there is an event file; TensorBoard asks while its page opens, so nothing is read for it."""
+        return self._trainings.has_event_files()
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
         """What TensorBoard needs to open the tab."""
         return base_plugin.FrontendMetadata(es_module_path="/index.js", tab_name="Layers")
 
     def _serve_trainings(self, request: Request) -> Response:
-        self._trainings.look().join(timeout=0.1)
-        found = self._trainings.found()
+        self._trainings.look()
+        found = self._trainings.enough()
         return _json(
             {
                 "trainings": [training.summary() for training in found],

@@ -21,6 +21,10 @@ logger = tb_logging.get_logger()
 SECONDS_BETWEEN_LOOKS = 2.0
 """How old the list of trainings may be before the directory is looked at again."""
 
+SECONDS_TO_SHOW = 1.0
+"""For how long, when there are two trainings to compare, their requests have the process to themselves before the
+others are read."""
+
 
 class Training:
     """One training: what the callbacks recorded of it, and what is wrong with it.
@@ -159,6 +163,17 @@ class Trainings:
             assert self._thread is not None
             return self._thread
 
+    def has_event_files(self) -> bool:
+        """Whether there is anything that could be a training."""
+        return any(True for root in self._log_dirs.values() for _ in root.rglob("*tfevents*"))
+
+    def enough(self) -> list[Training]:
+        """What `found` returns, once there are two trainings to compare, or all are read, or a second has passed."""
+        began = time.monotonic()
+        while not (self.is_complete or _differ(self.found()) or time.monotonic() - began > 1):
+            time.sleep(0.02)
+        return self.found()
+
     def found(self) -> list[Training]:
         """The trainings with at least one whole epoch that have been read so far, newest first."""
         whole = [training for training in list(self._trainings.values()) if training.evidence is not None]
@@ -170,7 +185,7 @@ class Trainings:
         return training if training is not None and training.evidence is not None else None
 
     def _look(self) -> None:
-        present = self._directories()
+        present, is_shown = self._directories(), self.is_complete
         for name in [name for name in self._trainings if name not in present]:
             del self._trainings[name]
         for name, (directory, started) in sorted(present.items(), key=lambda item: (-item[1][1], item[0])):
@@ -182,6 +197,9 @@ class Trainings:
             except Exception:  # deleted just now, or written by something else under our names: the others are shown
                 logger.warning("The tab Layers cannot read %s", directory, exc_info=True)
             self._trainings[name] = training
+            if not is_shown and _differ(self.found()):
+                is_shown = True
+                time.sleep(SECONDS_TO_SHOW)
         self.is_complete = True
 
     def _directories(self) -> dict[str, tuple[Path, float]]:
@@ -196,6 +214,11 @@ class Trainings:
                 started = EventFile(path).started
                 found[name] = (path.parent, min(started, found[name][1]) if name in found else started)
         return found
+
+
+def _differ(trainings: list[Training]) -> bool:
+    """Whether two trainings differ in verdict, so that there is something to compare."""
+    return len({training.summary()["verdict"] for training in trainings}) > 1
 
 
 def suggestion(trainings: list[Training]) -> list[str]:

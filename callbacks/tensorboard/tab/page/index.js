@@ -24,6 +24,8 @@ const state = {
 };
 
 const address = new Address("layers");
+const plotly = loadPlotly(); // the largest file by far, so it is asked for first
+plotly.catch(() => {}); // `render` says that it is missing
 let charts;
 let page;
 let playing = null;
@@ -37,7 +39,7 @@ export async function render() {
   address.onChange(() => readAddress() && showChosen());
   readAddress();
   window.focus(); // so that the arrow keys arrive
-  const drawing = loadPlotly().catch(() => page.warn(
+  const drawing = plotly.catch(() => page.warn(
     "The charts of this tab are drawn by Plotly, which is not installed: pip install gradient-monitor[tensorboard], then start TensorBoard again."
   ));
   await look();
