@@ -195,7 +195,12 @@ def _where_to_look(log_dir: Path, new: Sequence[Path], runs: int) -> str:
     recorded = [training for training in reversed(trainings) if training.evidence is not None]
     if recorded and not is_study:
         chosen = "".join(f"&run{i}={quote(name, safe='')}" for i, name in enumerate(suggestion(recorded), 1))
-        lines += ["", "Then open this link for the gradients of each layer, and what is wrong with the training:", "", f"    {ADDRESS}/#layers{chosen}"]
+        lines += [
+            "",
+            "Then open this link for the gradients of each layer, and what is wrong with the training:",
+            "",
+            f"    {ADDRESS}/#layers{chosen}",
+        ]
     if runs > MOST_SELECTED:
         lines += [
             "",

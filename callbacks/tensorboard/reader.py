@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboard.compat.proto import summary_pb2
+from tensorboard.compat.proto import summary_pb2, tensor_pb2
 from tensorboard.util import tensor_util
 
 from ..evidence import QUANTITIES, Evidence, MonitorRecord
@@ -204,9 +204,8 @@ class RunReader:
         elif tag.startswith(LAYERS) and plugin == PLUGIN:
             self._has_arrays = True
             self._take_array(epoch, tag.removeprefix(LAYERS), value)
-        elif plugin == SCALAR.plugin_data.plugin_name:
-            tensor = value.tensor
-            number = tensor.float_val[0] if tensor.float_val else tensor_util.make_ndarray(tensor).item()
+        elif value.HasField("simple_value") or plugin == SCALAR.plugin_data.plugin_name:
+            number = value.simple_value if value.HasField("simple_value") else _number(value.tensor)
             if match := SCALAR_OF_A_LAYER.fullmatch(tag):
                 quantity, kind, name, layer = match.groups()
                 if name in QUANTITIES[kind]:
@@ -246,6 +245,11 @@ class RunReader:
             reader.update()
             found |= {f"{prefix}{name}": series for name, series in reader.metrics.items()}
         return found
+
+
+def _number(tensor: tensor_pb2.TensorProto) -> float:
+    """The number of a scalar, as Keras's TensorBoard callback and versions before 0.3 wrote it."""
+    return tensor.float_val[0] if tensor.float_val else tensor_util.make_ndarray(tensor).item()
 
 
 def _as_record(monitor: str, quantities: dict[str, _Quantity], epochs: list[int]) -> MonitorRecord:

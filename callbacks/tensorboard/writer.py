@@ -132,7 +132,8 @@ class SummaryWriter:
             return
         ours = [self._value(LAYERS + name, *_layer_array(array)) for name, array in (arrays or {}).items()]
         ours += [self._value(LAYERS + name, *_facts(fact)) for name, fact in (facts or {}).items()]
-        others = [*values, *(self._value(tag, *_scalar(number)) for tag, number in (scalars or {}).items())]
+        others = [*values]
+        others += [summary_pb2.Summary.Value(tag=tag, simple_value=number) for tag, number in (scalars or {}).items()]
         others += [self._value(tag, *_image(image)) for tag, image in (images or {}).items()]
         others += [self._value(tag, TEXT, _string(text)) for tag, text in (texts or {}).items()]
         large = [self._value(tag, *_histogram(array)) for tag, array in (histograms or {}).items()]
@@ -213,10 +214,6 @@ def _layer_array(array: LayerArray) -> tuple[summary_pb2.SummaryMetadata, tensor
 
 def _facts(facts: Any) -> tuple[summary_pb2.SummaryMetadata, tensor_pb2.TensorProto]:
     return _ours(), _string(json.dumps(facts))
-
-
-def _scalar(number: float) -> tuple[summary_pb2.SummaryMetadata, tensor_pb2.TensorProto]:
-    return SCALAR, tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[number])
 
 
 def _histogram(values: np.ndarray) -> tuple[summary_pb2.SummaryMetadata, tensor_pb2.TensorProto]:

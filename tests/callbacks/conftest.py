@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 
@@ -8,11 +9,12 @@ def read_tensors():
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     def read(directory):
-        events = EventAccumulator(str(directory), size_guidance={"tensors": 0}).Reload()
+        events = EventAccumulator(str(directory), size_guidance={"tensors": 0, "scalars": 0}).Reload()
+        tags = events.Tags()
         return {
             tag: {event.step: tf.make_ndarray(event.tensor_proto) for event in events.Tensors(tag)}
-            for tag in events.Tags()["tensors"]
-        }
+            for tag in tags["tensors"]
+        } | {tag: {event.step: np.array(event.value) for event in events.Scalars(tag)} for tag in tags["scalars"]}
 
     return read
 

@@ -120,14 +120,14 @@ def test_every_network_is_a_run_with_the_gradients_of_every_layer(both):
     assert runs == {*NETWORKS[ran.name]}
     for network, hidden_layers in NETWORKS[ran.name].items():
         events = EventAccumulator(str(ran.directory(network)), {"tensors": 0}).Reload()
-        tags = events.Tags()["tensors"]
+        tags = events.Tags()
         for number in range(1, hidden_layers + 2):
             for quantity in ("gradient_abs_mean", "weight_l1"):
-                steps = [event.step for event in events.Tensors(f"{quantity}/dense_{number}")]
+                steps = [event.step for event in events.Scalars(f"{quantity}/dense_{number}")]
                 assert steps == list(range(EPOCHS))
             if ran.name in ("xavier", "adam"):
-                assert f"dense_{number}/kernel_0_grad" in tags
-        assert f"gradient_abs_mean/dense_{hidden_layers + 2}" not in tags
+                assert f"dense_{number}/kernel_0_grad" in tags["tensors"]
+        assert f"gradient_abs_mean/dense_{hidden_layers + 2}" not in tags["scalars"]
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from callbacks import GradientMonitor, WeightNormMonitor
 from callbacks.diagnosis.rules import diagnose
 from callbacks.tensorboard import LayerArray, SummaryWriter
 from callbacks.tensorboard.reader import RunReader, runs
-from callbacks.tensorboard.writer import _event, _scalar, histogram
+from callbacks.tensorboard.writer import SCALAR, _event, histogram
 
 
 def write(directory, epochs=10):
@@ -319,7 +319,8 @@ def test_histograms_of_version_0_2_stand_in_one_event_with_scalars(tmp_path):
     for size in values.shape:
         tensor.tensor_shape.dim.add(size=size)
     in_one = [summary_pb2.Summary.Value(tag="a/kernel_0_grad", tensor=tensor)]
-    writer._add(_event(0, [writer._value("gradient_l2/a", *_scalar(1.0)), *in_one]))
+    scalar = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[1.0])
+    writer._add(_event(0, [writer._value("gradient_l2/a", SCALAR, scalar), *in_one]))
     writer.close()
     reader = RunReader(tmp_path)
     reader.update()

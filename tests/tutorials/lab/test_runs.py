@@ -42,13 +42,12 @@ def test_metrics_are_those_that_keras_writes_in_one_run(tmp_path):
 
 
 def scalars(path, prefix):
-    """What follows a prefix in a tag to a dict of epoch to value, as TensorBoard reads them."""
+    """What follows a prefix in a tag to a dict of epoch to value, as TensorBoard reads them: Keras's are tensors."""
     events = EventAccumulator(str(path), {"tensors": 0}).Reload()
-    return {
-        tag.removeprefix(prefix): {event.step: make_ndarray(event.tensor_proto).item() for event in events.Tensors(tag)}
-        for tag in events.Tags()["tensors"]
-        if tag.startswith(prefix)
-    }
+    tensors, ours = ([tag for tag in events.Tags()[kind] if tag.startswith(prefix)] for kind in ("tensors", "scalars"))
+    values = {tag: {one.step: make_ndarray(one.tensor_proto).item() for one in events.Tensors(tag)} for tag in tensors}
+    values |= {tag: {one.step: one.value for one in events.Scalars(tag)} for tag in ours}
+    return {tag.removeprefix(prefix): by_epoch for tag, by_epoch in values.items()}
 
 
 def test_a_figure_is_an_image_of_the_run(tmp_path):
