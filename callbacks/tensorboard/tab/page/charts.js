@@ -25,7 +25,7 @@ export class Charts {
     Object.assign(this, { plotly, page, onEpoch, onLayer, trainings: [], label: "" });
   }
 
-  draw(trainings, quantity, label, layer) {
+  drawMaps(trainings, quantity, label, layer) {
     Object.assign(this, { trainings, label, layer });
     this.isShare = quantity.endsWith("_fraction"); // from 0 to 1, on a linear scale
     this.range = this.isShare ? [0, 1] : logRange(trainings);
@@ -35,9 +35,7 @@ export class Charts {
     this.drawScale();
     const rows = Math.max(1, ...trainings.map((one) => one.layers.length));
     this.mapHeight = Math.max(170, Math.min(420, 20 * rows));
-    const drawn = trainings.map((training) => this.drawMap(training));
-    this.showLayer(layer);
-    return Promise.all(drawn);
+    return Promise.all(trainings.map((training) => this.drawMap(training)));
   }
 
   get theme() {

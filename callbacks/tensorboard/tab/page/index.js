@@ -130,12 +130,20 @@ function draw() {
   offerLayers(trainings);
   if (charts?.plotly) {
     const quantity = state.quantity;
-    charts.draw(trainings, quantity, label, state.layer).then(() => { document.body.dataset.painted = quantity; });
+    charts.drawMaps(trainings, quantity, label, state.layer).then(() => { document.body.dataset.painted = quantity; });
   }
-  showEpoch();
-  showChanges(trainings);
+  setTimeout(drawBelow); // once the maps are on the screen
   showList();
   writeAddress();
+}
+
+/** Draws what is below the maps, of what is chosen by then. */
+function drawBelow() {
+  const trainings = shown();
+  if (!trainings.length) return;
+  if (charts?.plotly) charts.showLayer(state.layer);
+  showEpoch();
+  showChanges(trainings);
 }
 
 /** The layer that is looked at first: one of those that the diagnosis is about, or else the first. */
