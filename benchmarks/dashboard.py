@@ -8,12 +8,8 @@ browser share its processors.
 """
 
 import argparse
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +18,7 @@ from tqdm import tqdm
 
 from callbacks import ActivationMonitor, Diagnosis, GradientMonitor, WeightNormMonitor
 from callbacks.tensorboard.reader import runs
-from tests.conftest import chromium, unused_port
+from tests.conftest import chromium, tensorboard_on
 
 PAINTED = "return document.body.dataset.painted"
 SWITCH = """
@@ -73,20 +69,6 @@ def write_training(directory: Path, layers: int, epochs: int, seed: int = 0) -> 
     return time.perf_counter() - began
 
 
-def start(folder: Path) -> tuple[subprocess.Popen, str]:
-    """Start TensorBoard; return the server and its address once it answers."""
-    port = unused_port()
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    while True:
-        try:
-            urllib.request.urlopen(f"{address}/data/environment", timeout=5).close()
-            return server, address
-        except OSError:
-            time.sleep(0.02)
-
-
 def wait_for(browser, script: str) -> None:
     """Wait until a script returns something that is true."""
     while not browser.execute_script(script):
@@ -115,8 +97,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         assert len(run.evidence.epochs) == arguments.epochs
         print(f"read a training            {time.perf_counter() - began:7.2f} s")
         began = time.perf_counter()
-        server, address = start(folder)
-        try:
+        with tensorboard_on(folder) as address:
             print(f"start TensorBoard          {time.perf_counter() - began:7.2f} s")
             with tempfile.TemporaryDirectory() as profile, chromium(Path(profile)) as browser:
                 browser.get("about:blank")
@@ -136,9 +117,6 @@ def main(argv: Sequence[str] | None = None) -> None:
                 print(f"switch quantity            {np.median(times) / 1000:7.2f} s  (largest {max(times) / 1000:.2f})")
                 times = [browser.execute_async_script(STEP, epoch) for epoch in range(1, arguments.epochs, 100)]
                 print(f"move the epoch slider      {np.median(times) / 1000:7.2f} s")
-        finally:
-            server.terminate()
-            server.wait(10)
 
 
 if __name__ == "__main__":

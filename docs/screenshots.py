@@ -14,8 +14,8 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
-from benchmarks.dashboard import PAINTED, start, wait_for  # noqa: E402
-from tests.conftest import chromium  # noqa: E402
+from benchmarks.dashboard import PAINTED, wait_for  # noqa: E402
+from tests.conftest import chromium, tensorboard_on  # noqa: E402
 
 WIDTH, HEIGHT = 1280, 910
 EPOCH = 30  # early, while the gradient vanishes
@@ -27,23 +27,22 @@ def main() -> None:
         command = [sys.executable, "-m", "tutorials", "run", "gradient_diagnosis", "--logdir", name]
         printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=DOCS.parent).stdout
         (link,) = [line.strip() for line in printed.splitlines() if "/#layers" in line]
-        server, address = start(Path(name))
-        try:
-            with tempfile.TemporaryDirectory() as profile, chromium(Path(profile)) as browser:
-                browser.set_window_size(WIDTH, HEIGHT)
-                browser.get(f"{address}/{link.rpartition('/')[2]}&epoch={EPOCH}")
-                wait_for(browser, "return document.querySelector('iframe')")
-                browser.switch_to.frame(0)
-                wait_for(browser, PAINTED)
-                time.sleep(2)  # for the fonts, and the histograms
-                browser.save_screenshot(str(DOCS / "layers.png"))
-                browser.set_window_size(WIDTH, HEIGHT + 20)
-                browser.execute_script("window.scrollTo(0, document.body.scrollHeight)")
-                time.sleep(2)
-                browser.save_screenshot(str(DOCS / "layers_below.png"))
-        finally:
-            server.terminate()
-            server.wait(10)
+        with (
+            tensorboard_on(name) as address,
+            tempfile.TemporaryDirectory() as profile,
+            chromium(Path(profile)) as browser,
+        ):
+            browser.set_window_size(WIDTH, HEIGHT)
+            browser.get(f"{address}/{link.rpartition('/')[2]}&epoch={EPOCH}")
+            wait_for(browser, "return document.querySelector('iframe')")
+            browser.switch_to.frame(0)
+            wait_for(browser, PAINTED)
+            time.sleep(2)  # for the fonts, and the histograms
+            browser.save_screenshot(str(DOCS / "layers.png"))
+            browser.set_window_size(WIDTH, HEIGHT + 20)
+            browser.execute_script("window.scrollTo(0, document.body.scrollHeight)")
+            time.sleep(2)
+            browser.save_screenshot(str(DOCS / "layers_below.png"))
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import socket
@@ -44,30 +45,36 @@ def free_port():
     return unused_port
 
 
-@pytest.fixture(scope="session")
-def tensorboard(free_port):
-    """Starts real TensorBoard servers: call it with a log directory, get the address of its pages."""
-    servers = []
-
-    def start(logdir):
-        port = free_port()
-        command = [sys.executable, "-m", "tensorboard.main", "--logdir", logdir, "--port", port, "--host", "127.0.0.1"]
-        server = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        servers.append(server)
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(300):
-            assert server.poll() is None, "tensorboard ended"
-            try:
-                urllib.request.urlopen(f"{address}/data/runs", timeout=5).close()
-                return address
-            except OSError:
-                time.sleep(0.2)
-        raise TimeoutError("tensorboard did not answer in 60 s")
-
-    yield start
-    for server in servers:
+@contextlib.contextmanager
+def tensorboard_on(logdir):
+    """A real TensorBoard server on a log directory; a context manager that gives the address of its pages."""
+    port = unused_port()
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", logdir, "--port", port, "--host", "127.0.0.1"]
+    server = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield _answering(server, f"http://127.0.0.1:{port}")
+    finally:
         server.terminate()
         server.wait(10)
+
+
+def _answering(server, address):
+    """Waits until the server answers; returns the address."""
+    for _ in range(1200):
+        assert server.poll() is None, "tensorboard ended"
+        try:
+            urllib.request.urlopen(f"{address}/data/runs", timeout=5).close()
+            return address
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError("tensorboard did not answer in 60 s")
+
+
+@pytest.fixture(scope="session")
+def tensorboard():
+    """Starts real TensorBoard servers: call it with a log directory, get the address of its pages."""
+    with contextlib.ExitStack() as servers:
+        yield lambda logdir: servers.enter_context(tensorboard_on(logdir))
 
 
 @pytest.fixture(scope="session")
