@@ -211,12 +211,11 @@ class Monitor(GuardedCallback):
         self._recorded.append(_RecordedEpoch(epoch, row, counts, columns))
         if self._writer is not None:
             layers = [(i, self._names[i]) for i in columns]
-            missing = [i for i in range(len(self._names)) if i not in set(columns)]
-            arrays = {}
-            for name, values in row.items():
-                values = np.array(values, "float64")
-                values[missing] = np.nan
-                arrays[f"{self.PREFIX}_{name}"] = LayerArray(self._names, values)
+            is_layer = np.isin(np.arange(len(self._names)), columns)
+            arrays = {
+                f"{self.PREFIX}_{name}": LayerArray(self._names, np.where(is_layer, values, np.nan))
+                for name, values in row.items()
+            }
             charted = row if self.all_scalars else self.CHARTED
             scalars = {f"{name}/{layer}": row[name][i] for name in charted for i, layer in layers}
             self._writer.write(

@@ -165,11 +165,11 @@ def until_interrupted(
 
 
 def _runs(log_dir: Path) -> list[Path]:
-    """The directories with event files, relative to the log directory, in the order in which they were begun.
+    """The directories with event files, relative to the log directory, in the order in which they were last written.
 
     TensorBoard calls each of them a run.
     """
-    files = sorted(log_dir.rglob("*tfevents*"), key=lambda path: (path.stat().st_ctime, path.name))
+    files = sorted(log_dir.rglob("*tfevents*"), key=lambda path: (path.stat().st_mtime, path.name))
     return list(dict.fromkeys(path.parent.relative_to(log_dir) for path in files))
 
 

@@ -137,12 +137,13 @@ class RunReader:
     @property
     def damaged(self) -> list[Path]:
         """The files that could be read in part only; a training that is under way may be writing the rest."""
-        return [file.path for file in self._files.values() if file.is_damaged or file.ends_within_a_record]
+        ours = [file.path for file in self._files.values() if file.is_damaged or file.ends_within_a_record]
+        return ours + [path for reader in self._keras.values() for path in reader.damaged]
 
     @property
     def quantities(self) -> list[str]:
         """The quantities that were recorded, by names like `gradient_abs_mean`."""
-        return [*self._all_quantities()]
+        return [*dict.fromkeys([*self._quantities, *self._scalars])]
 
     def evidence(self) -> Evidence | None:
         """All that was recorded; None where that is not one whole epoch."""

@@ -51,19 +51,27 @@ class Training:
             self.findings = rules.diagnose(self.evidence) if self.evidence else []
             self.version += 1
 
+    @property
+    def _worst(self) -> Finding | None:
+        """The first cause that is no note."""
+        return next((one for one in self.findings if not one.follows_from and one.severity != "note"), None)
+
+    @property
+    def verdict(self) -> str:
+        """The cause in words, or `healthy`."""
+        return self._worst.rule.replace("_", " ") if self._worst else "healthy"
+
     def summary(self) -> dict[str, Any]:
         """What the list of trainings says of it."""
         assert self.evidence is not None
-        causes = [finding for finding in self.findings if not finding.follows_from]
-        worst = next((finding for finding in causes if finding.severity != "note"), None)
         return {
             "name": self.name,
             "started": self.started,
             "version": self.version,
             "epochs": len(self.evidence.epochs),
             "planned_epochs": self.evidence.facts.get("planned_epochs"),
-            "severity": worst.severity if worst else "healthy",
-            "verdict": worst.rule.replace("_", " ") if worst else "healthy",
+            "severity": self._worst.severity if self._worst else "healthy",
+            "verdict": self.verdict,
             "result": self._result(),
         }
 
@@ -73,7 +81,8 @@ class Training:
         metrics = self.evidence.metrics
         wanted = [name for name in metrics if name.endswith(("accuracy", "acc"))] or ["loss", "val_loss"]
         for name in sorted(wanted, key=lambda name: not name.startswith("val_")):
-            finite = metrics.get(name, np.zeros(0))[np.isfinite(metrics.get(name, np.zeros(0)))]
+            values = metrics.get(name, np.zeros(0))
+            finite = values[np.isfinite(values)]
             if finite.size:
                 return name, float(finite[-1])
         return None
@@ -177,7 +186,7 @@ class Trainings:
     def found(self) -> list[Training]:
         """The trainings with at least one whole epoch that have been read so far, newest first."""
         whole = [training for training in list(self._trainings.values()) if training.evidence is not None]
-        return sorted(whole, key=lambda training: (-training.started, training.name))
+        return sorted(whole, key=_newest_first)
 
     def get(self, name: str) -> Training | None:
         """The training of this name, if it is one that was found."""
@@ -188,37 +197,43 @@ class Trainings:
         present, is_shown = self._directories(), self.is_complete
         for name in [name for name in self._trainings if name not in present]:
             del self._trainings[name]
-        for name, (directory, started) in sorted(present.items(), key=lambda item: (-item[1][1], item[0])):
-            training = self._trainings.get(name)
-            if training is None:
-                training = Training(name, directory, started)
+        trainings = [self._trainings.get(name) or _new_training(name, paths) for name, paths in present.items()]
+        for training in sorted(trainings, key=_newest_first):
             try:
                 training.update()
             except Exception:  # deleted just now, or written by something else under our names: the others are shown
-                logger.warning("The tab Layers cannot read %s", directory, exc_info=True)
-            self._trainings[name] = training
+                logger.warning("The tab Layers cannot read %s", training.name, exc_info=True)
+            self._trainings[training.name] = training
             if not is_shown and _differ(self.found()):
                 is_shown = True
                 time.sleep(SECONDS_TO_SHOW)
         self.is_complete = True
 
-    def _directories(self) -> dict[str, tuple[Path, float]]:
-        """By name, every directory with event files, and when its first file began."""
-        found: dict[str, tuple[Path, float]] = {}
+    def _directories(self) -> dict[str, list[Path]]:
+        """The event files of every directory that has some, by the directory's name."""
+        found: dict[str, list[Path]] = {}
         for prefix, root in self._log_dirs.items():
             inside = root.resolve()
             for path in sorted(root.rglob("*tfevents*")):
                 if not path.is_file() or not path.resolve().is_relative_to(inside):  # a link to elsewhere
                     continue
                 name = "/".join(filter(None, (prefix, path.parent.relative_to(root).as_posix())))
-                started = EventFile(path).started
-                found[name] = (path.parent, min(started, found[name][1]) if name in found else started)
+                found.setdefault(name, []).append(path)
         return found
+
+
+def _new_training(name: str, paths: list[Path]) -> Training:
+    """A training that has not been read yet, of the event files in one directory."""
+    return Training(name, paths[0].parent, min(EventFile(path).started for path in paths))
+
+
+def _newest_first(training: Training) -> tuple[float, str]:
+    return -training.started, training.name
 
 
 def _differ(trainings: list[Training]) -> bool:
     """Whether two trainings differ in verdict, so that there is something to compare."""
-    return len({training.summary()["verdict"] for training in trainings}) > 1
+    return len({training.verdict for training in trainings}) > 1
 
 
 def suggestion(trainings: list[Training]) -> list[str]:
@@ -226,8 +241,7 @@ def suggestion(trainings: list[Training]) -> list[str]:
     if len(trainings) < 2:
         return [training.name for training in trainings]
     newest = trainings[0]
-    verdict = newest.summary()["verdict"]
-    other = next((one for one in trainings if one.summary()["verdict"] != verdict), trainings[1])
+    other = next((one for one in trainings if one.verdict != newest.verdict), trainings[1])
     return [other.name, newest.name]
 
 

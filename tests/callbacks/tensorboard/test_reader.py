@@ -112,6 +112,20 @@ def test_runs_of_the_monitors_alone_with_keras_metrics_beside_them(tmp_path):
     assert [kernel["activation"] for kernel in facts["kernels"].values()] == ["relu", "sigmoid"]
 
 
+def test_a_damaged_file_of_keras_is_named_too(tmp_path):
+    writer = SummaryWriter.open(tmp_path)
+    writer.write(0, arrays={"gradient_l2": LayerArray(["a"], np.ones(1))})
+    writer.close()
+    writer = SummaryWriter.open(tmp_path / "train")
+    writer.write(0, {"epoch_loss": 0.5})
+    writer.close()
+    (path,) = (tmp_path / "train").iterdir()
+    path.write_bytes(path.read_bytes() + b"half a record")
+    (run,) = runs(tmp_path)
+    assert run.evidence.metrics["loss"] == [0.5]
+    assert run.damaged == [path]
+
+
 def test_an_array_reads_back_as_it_was_written(tmp_path):
     values = {0: np.array([np.pi, 1e-40]), 3: np.array([np.inf, 0.1])}
     writer = SummaryWriter.open(tmp_path)

@@ -127,7 +127,7 @@ def test_a_link_to_elsewhere_is_not_followed(tmp_path):
 
 def test_the_newest_is_suggested_beside_the_newest_of_another_verdict():
     def training(name, verdict):
-        return SimpleNamespace(name=name, summary=lambda: {"verdict": verdict})
+        return SimpleNamespace(name=name, verdict=verdict)
 
     newest_first = [training("d", "healthy"), training("c", "healthy"), training("b", "one class"), training("a", "x")]
     assert suggestion(newest_first) == ["b", "d"]  # the older is the first
@@ -312,7 +312,7 @@ def test_it_opens_on_the_answer_and_a_person_reads_it(tutorial_runs, tensorboard
         assert float(value) == pytest.approx(recorded, rel=6e-3)  # three digits are shown
 
     finding = diagnoses["tanh"].findings[0]
-    page.click("This explains" and f"since epoch {diagnoses['tanh'].findings[1].epoch + 1}")
+    page.click(f"since epoch {diagnoses['tanh'].findings[1].epoch + 1}")
     page.wait(lambda: page.epoch() == diagnoses["tanh"].findings[1].epoch + 1)
     page.click(finding.layers[-1])
     page.wait(lambda: f"layer={finding.layers[-1]}" in page.state())
@@ -343,6 +343,14 @@ def test_keys_move_the_epoch_and_a_training_is_taken_away_and_found_again(tutori
     for key, epoch in ((Keys.ARROW_RIGHT, 8), (Keys.ARROW_LEFT, 7), (Keys.HOME, 1), (Keys.END, 25)):
         ActionChains(page.browser).send_keys(key).perform()
         page.wait(lambda epoch=epoch: page.epoch() == epoch)
+    page.click("Play")
+    page.wait(lambda: 1 < page.epoch() < 25)
+    page.wait(lambda: page.epoch() == 25)
+    page.says("▶ Play")
+    page.click("Play")
+    ActionChains(page.browser).send_keys(Keys.HOME).perform()  # who chooses an epoch stops it
+    page.says("▶ Play")
+    assert page.epoch() == 1
     page.click("tanh", "nav label")
     page.wait(lambda: page.shown() == ["relu"])
     search = page.browser.find_element("css selector", "input[type=search]")

@@ -29,7 +29,7 @@ export class Charts {
     Object.assign(this, { trainings, label, layer });
     this.isShare = quantity.endsWith("_fraction"); // from 0 to 1, on a linear scale
     this.range = this.isShare ? [0, 1] : logRange(trainings);
-    this.colours = this.isShare ? [0, 1] : clippedRange(trainings, this.range);
+    this.colourRange = this.isShare ? [0, 1] : clippedRange(trainings, this.range);
     const epochs = trainings.flatMap((one) => [one.recorded_epochs[0] + 1, one.recorded_epochs.at(-1) + 1]);
     this.epochs = [Math.min(...epochs) - 0.5, Math.max(...epochs) + 0.5];
     this.drawScale();
@@ -48,7 +48,7 @@ export class Charts {
 
   /** The colour scale that all maps share, above them, with the colours of what a logarithm cannot show. */
   drawScale() {
-    const [low, high] = this.isShare ? ["0", "1"] : this.colours.map((exponent, end) => (exponent === this.range[end] ? "" : end ? "≥ " : "≤ ") + number(10 ** exponent));
+    const [low, high] = this.isShare ? ["0", "1"] : this.colourRange.map((exponent, end) => (exponent === this.range[end] ? "" : end ? "≥ " : "≤ ") + number(10 ** exponent));
     const marks = [...(this.isShare ? [] : [[ZERO, "zero", (v) => v === 0]]), [NOT_FINITE, "NaN or infinite", (v) => Math.abs(v) === Infinity], ["transparent", "not recorded", Number.isNaN]];
     const present = marks.filter(([, , is]) => this.trainings.some((one) => one.numbers.some(is)));
     const bar = element("span", { class: "bar", style: `background:${VIRIDIS}` });
@@ -64,7 +64,7 @@ export class Charts {
     const { z, marks, hasMarks } = this.cells(training);
     const rows = training.layers.map((_, index) => index);
     const common = { type: "heatmap", x: epochs, y: rows, hoverinfo: "none", showscale: false, xaxis: "x", yaxis: "y" };
-    const traces = [{ ...common, z, zmin: this.colours[0], zmax: this.colours[1], colorscale: SCALE }];
+    const traces = [{ ...common, z, zmin: this.colourRange[0], zmax: this.colourRange[1], colorscale: SCALE }];
     if (hasMarks) traces.push({ ...common, z: marks, zmin: 0, zmax: 1, colorscale: [[0, ZERO], [1, NOT_FINITE]] });
     const metrics = this.metricTraces(training, epochs);
     const height = this.mapHeight + GAP + METRICS_HEIGHT + MARGIN.t + MARGIN.b;
@@ -119,8 +119,8 @@ export class Charts {
     const traces = lines.flatMap(([name, yaxis, color]) => [[name, "solid"], [`val_${name}`, "dot"]]
       .filter(([metric]) => training.metrics[metric])
       .map(([metric, dash]) => ({ type: "scatter", mode: epochs.length < FEW ? "lines+markers" : "lines", x: epochs, y: training.metrics[metric], xaxis: "x", yaxis, connectgaps: true, line: { color, dash, width: 1.6 }, marker: { color, size: 4 }, hoverinfo: "none", name: metric })));
-    const isNaN = training.metrics.loss?.at(-1) === null ? ", NaN at the end" : "";
-    const said = lines.map(([name]) => (name === "loss" ? `loss (grey${isNaN})` : `${name} (right)`)).join(", ");
+    const end = training.metrics.loss?.at(-1) === null ? ", NaN at the end" : "";
+    const said = lines.map(([name]) => (name === "loss" ? `loss (grey${end})` : `${name} (right)`)).join(", ");
     const validated = traces.length > lines.length ? "; dotted: validation" : "";
     return { traces, annotations: [{ text: plain(said + validated), xref: "paper", yref: "y2 domain", x: 1, y: 1.02, xanchor: "right", yanchor: "bottom", showarrow: false, font: { size: 11, color: ink } }] };
   }

@@ -15,8 +15,9 @@ const state = {
   trainings: [], // summaries of all trainings, newest first
   isComplete: false,
   chosen: [], // names, at most MOST_CHOSEN
+  chosenByHand: false, // or by a link, so that what is suggested no longer counts
   loaded: new Map(), // name to details
-  values: new Map(), // name to Float32Array of the quantity shown, epochs by layers
+  values: new Map(), // name to a quantity and its numbers, a Float32Array, epochs by layers
   quantity: "gradient_abs_mean",
   epoch: null, // null is the last
   layer: null,
@@ -36,7 +37,7 @@ export async function render() {
   page = buildPage();
   document.body.append(page.root);
   document.addEventListener("keydown", onKey);
-  address.onChange(() => readAddress() && showChosen());
+  address.onChange(() => { readAddress(); showChosen(); });
   readAddress();
   window.focus(); // so that the arrow keys arrive
   const drawing = plotly.catch(() => page.warn(
@@ -122,8 +123,7 @@ function draw() {
     return;
   }
   offerQuantities(trainings);
-  const last = lastEpoch(trainings);
-  page.slider.max = last + 1;
+  page.slider.max = lastEpoch(trainings) + 1;
   const label = labelOfQuantity(trainings);
   if (!trainings.some((one) => one.layers.includes(state.layer))) state.layer = interestingLayer(trainings);
   page.columns(trainings.map((one) => column(one)));
@@ -357,12 +357,10 @@ function writeAddress() {
 function readAddress() {
   const said = address.read();
   const chosen = [1, 2, 3, 4].map((number) => said[`run${number}`]).filter(Boolean);
-  if (chosen.length) state.chosen = chosen;
-  if (chosen.length) state.chosenByHand = true;
+  if (chosen.length) Object.assign(state, { chosen, chosenByHand: true });
   if (said.quantity) state.quantity = said.quantity;
   if (said.layer) state.layer = said.layer;
   state.epoch = said.epoch > 0 ? said.epoch - 1 : null;
-  return true;
 }
 
 // ------------------------------------------------------------------------------------------------------ the page
