@@ -5,6 +5,7 @@ The functions are pure, use `keras.ops`, and take tensors or NumPy arrays, with 
 
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from .evidence import LABELLED_SAMPLES, MAX_FEATURES, MAX_LABEL, ArrayStatistics
@@ -17,26 +18,26 @@ def features_of(shape: tuple[int | None, ...]) -> int:
 
 
 def no_statistics(features: int) -> ArrayStatistics:
-    """Return the statistics of zero batches, to which those of batches are joined."""
-    zero = ops.zeros(())
+    """Return the statistics of zero batches, NumPy arrays to which those of batches are joined."""
+    zero, zeros = np.zeros((), "float32"), np.zeros(features, "float32")
     return ArrayStatistics(
-        finite=ops.zeros((features,)),
-        mean=ops.zeros((features,)),
-        squares=ops.zeros((features,)),
-        lowest=ops.full((features,), float("inf")),
-        highest=ops.full((features,), float("-inf")),
-        nonfinite=ops.zeros((features,)),
-        fractional=ops.zeros((features,)),
-        labels=ops.zeros((MAX_LABEL + 3,)),
+        finite=zeros,
+        mean=zeros,
+        squares=zeros,
+        lowest=zeros + np.inf,
+        highest=zeros - np.inf,
+        nonfinite=zeros,
+        fractional=zeros,
+        labels=np.zeros(MAX_LABEL + 3, "float32"),
         samples=zero,
         batches=zero,
         uniform_batches=zero,
         spread=zero,
-        lowest_sum=ops.full((), float("inf")),
-        highest_sum=ops.full((), float("-inf")),
-        bad_batch=-ops.ones(()),
-        bad_row=-ops.ones(()),
-        bad_feature=-ops.ones(()),
+        lowest_sum=zero + np.inf,
+        highest_sum=zero - np.inf,
+        bad_batch=zero - 1,
+        bad_row=zero - 1,
+        bad_feature=zero - 1,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 
 class GradientStatistics(NamedTuple):
@@ -31,66 +31,35 @@ class GradientStatistics(NamedTuple):
     """Largest magnitude."""
 
 
-def gradient_statistics(gradients: list[tf.Tensor]) -> GradientStatistics:
-    """Return the statistics of each gradient, with `clipped` 0.
-
-    The quick computation reads each gradient five times. Where an element is not finite, or a square could overflow
-    or underflow, all gradients are computed the careful way, which takes twice as long.
-
-    Args:
-        gradients: float32 tensors of any shape, at least one.
-    """
-    gradients = [tf.reshape(gradient, [-1]) for gradient in gradients]
-    magnitudes = [tf.abs(gradient) for gradient in gradients]
-    totals = tf.stack([tf.reduce_sum(magnitude) for magnitude in magnitudes])
-    peaks = tf.stack([tf.reduce_max(magnitude) for magnitude in magnitudes])
-    squares_are_exact = tf.math.is_finite(totals) & ((peaks == 0) | (peaks > 1e-12) & (peaks < 1e12))
-
-    def quick() -> tf.Tensor:
-        sizes = tf.cast(tf.stack([tf.size(gradient) for gradient in gradients]), tf.float32)
-        sums = tf.stack([tf.reduce_sum(gradient) for gradient in gradients])
-        zeros = sizes - tf.stack([tf.reduce_sum(tf.sign(magnitude)) for magnitude in magnitudes])
-        return tf.stack(
-            GradientStatistics(
-                mean=sums / sizes,
-                abs_mean=totals / sizes,
-                l2=tf.stack([tf.sqrt(2 * tf.nn.l2_loss(gradient)) for gradient in gradients]),
-                zero_fraction=zeros / sizes,
-                nonfinite=tf.zeros_like(totals),
-                finite=tf.ones_like(totals),
-                clipped=tf.zeros_like(totals),
-                max=peaks,
-            )
-        )
-
-    def careful() -> tf.Tensor:
-        return tf.stack([tf.stack(_careful_statistics(gradient)) for gradient in gradients], axis=1)
-
-    return GradientStatistics(*tf.unstack(tf.cond(tf.reduce_all(squares_are_exact), quick, careful)))
-
-
-def _careful_statistics(gradient: tf.Tensor) -> GradientStatistics:
-    """Return the statistics of one gradient of any size and with any elements, as scalars.
+def gradient_statistics(matrix: Any, elements: Any, scale: Any) -> GradientStatistics:
+    """Return the statistics of n gradients, a row each, with `clipped` 0.
 
     Everything is computed on the gradient divided by its largest magnitude, so that squares neither overflow when
     gradients explode nor underflow to a false zero when they vanish.
+
+    Args:
+        matrix: float32 tensor of shape (n, width), elements of each gradient; zeros may follow them.
+        elements: (n,), how many elements the row stands for, zeros that are not in it included.
+        scale: (n,), how many times as many the whole gradient has: 1 where all of it is looked at.
     """
-    is_finite = tf.math.is_finite(gradient)
-    gradient = tf.where(is_finite, gradient, 0.0)
-    count = tf.reduce_sum(tf.cast(is_finite, tf.float32))
-    nonfinite = tf.cast(tf.size(gradient), tf.float32) - count
-    peak = tf.reduce_max(tf.abs(gradient))
-    scaled = gradient / tf.where(peak > 0, peak, 1.0)
-    elements = tf.maximum(count, 1.0)
-    zeros = tf.reduce_sum(tf.cast(gradient == 0, tf.float32)) - nonfinite
+    is_finite = ops.isfinite(matrix)
+    values = ops.where(is_finite, matrix, 0.0)
+    magnitudes = ops.absolute(values)
+    nonfinite = ops.sum(ops.cast(ops.logical_not(is_finite), "float32"), axis=1)
+    count = elements - nonfinite
+    counted = ops.maximum(count, 1.0)
+    peak = ops.max(magnitudes, axis=1)
+    unit = ops.where(peak > 0, peak, 1.0)[:, None]
+    relative = magnitudes / unit
+    nonzero = ops.sum(ops.cast(magnitudes > 0, "float32"), axis=1)
     return GradientStatistics(
-        mean=peak * (tf.reduce_sum(scaled) / elements),
-        abs_mean=peak * (tf.reduce_sum(tf.abs(scaled)) / elements),
-        l2=peak * tf.sqrt(tf.reduce_sum(tf.square(scaled))),
-        zero_fraction=zeros / elements,
+        mean=peak * (ops.sum(values / unit, axis=1) / counted),
+        abs_mean=peak * (ops.sum(relative, axis=1) / counted),
+        l2=peak * ops.sqrt(ops.sum(relative * relative, axis=1) * scale),
+        zero_fraction=(count - nonzero) / counted,
         nonfinite=nonfinite,
-        finite=tf.minimum(count, 1.0),
-        clipped=tf.zeros_like(count),
+        finite=ops.minimum(count, 1.0),
+        clipped=ops.zeros_like(peak),
         max=peak,
     )
 
@@ -163,24 +132,24 @@ def activation_statistics(activation: str | None, output: Any) -> ActivationStat
         activation: name of the layer's activation.
         output: what the layer returned, a tensor of shape (samples, ..., units); of several, the first counts.
     """
-    output = tf.cast(tf.convert_to_tensor(keras.tree.flatten(output)[0]), tf.float32)
-    is_finite = tf.math.is_finite(output)
-    count = tf.maximum(tf.reduce_sum(tf.cast(is_finite, tf.float32)), 1.0)
-    values = tf.where(is_finite, output, 0.0)
-    mean = tf.reduce_sum(values) / count
-    deviation = tf.where(is_finite, output - mean, 0.0)
-    saturated_fraction = dead_fraction = tf.constant(np.nan)
+    output = ops.cast(keras.tree.flatten(output)[0], "float32")
+    is_finite = ops.isfinite(output)
+    count = ops.maximum(ops.sum(ops.cast(is_finite, "float32")), 1.0)
+    values = ops.where(is_finite, output, 0.0)
+    mean = ops.sum(values) / count
+    deviation = ops.where(is_finite, output - mean, 0.0)
+    saturated_fraction = dead_fraction = ops.full((), float("nan"))
     if activation in SATURATING_ACTIVATIONS:
-        distance = tf.abs(values if activation == "tanh" else 2 * values - 1)
-        is_saturated = is_finite & (distance > SATURATED_OUTPUT)
-        saturated_fraction = tf.reduce_sum(tf.cast(is_saturated, tf.float32)) / count
+        distance = ops.absolute(values if activation == "tanh" else 2 * values - 1)
+        is_saturated = ops.logical_and(is_finite, distance > SATURATED_OUTPUT)
+        saturated_fraction = ops.sum(ops.cast(is_saturated, "float32")) / count
     if activation in RELU_ACTIVATIONS:
-        is_dead = tf.reduce_all(tf.equal(output, 0), axis=list(range(len(output.shape) - 1)))
-        dead_fraction = tf.reduce_mean(tf.cast(is_dead, tf.float32))
+        is_dead = ops.all(output == 0, axis=tuple(range(len(output.shape) - 1)))
+        dead_fraction = ops.mean(ops.cast(is_dead, "float32"))
     return ActivationStatistics(
-        std=tf.sqrt(tf.reduce_sum(tf.square(deviation)) / count),
+        std=ops.sqrt(ops.sum(deviation * deviation) / count),
         mean=mean,
         saturated_fraction=saturated_fraction,
         dead_fraction=dead_fraction,
-        nonfinite=tf.reduce_sum(tf.cast(~is_finite, tf.float32)),
+        nonfinite=ops.sum(ops.cast(ops.logical_not(is_finite), "float32")),
     )

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from . import backend
 from ._guard import NothingToWatchError
 from ._statistics import ActivationStatistics, activation_statistics
 from .evidence import QUANTITIES
@@ -43,18 +43,17 @@ class ActivationProbe:
     def __init__(self, model: keras.Model, batch: Any) -> None:
         self.layers: list[str] = []
         self._model = model
-        self._batch = keras.tree.map_structure(tf.convert_to_tensor, batch)
+        self._batch = keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
         self._watched = nonlinear_layers(model)
         if not self._watched:
             raise NothingToWatchError(f"Model {model.name!r} has no layer with an activation to watch.")
-        self._compiled = tf.function(self._statistics, autograph=False)
-        self._compiled.get_concrete_function()  # traced here, so that the names are known before the first call
+        self._compiled = backend.compiled(model.variables, self._statistics)
 
     def __call__(self) -> dict[str, np.ndarray]:
         """Return a dict of each quantity of `ActivationMonitor.history` to a float64 array of shape (layers,)."""
-        return ActivationStatistics(*self._compiled().numpy().astype("float64"))._asdict()
+        return ActivationStatistics(*self._compiled().astype("float64"))._asdict()
 
-    def _statistics(self) -> tf.Tensor:
+    def _statistics(self) -> Any:
         """Pass the batch through the model; returns the fields of `ActivationStatistics`, (fields, layers)."""
         calls: list[tuple[keras.layers.Layer, Any]] = []
         with contextlib.ExitStack() as hooks:
@@ -64,8 +63,8 @@ class ActivationProbe:
         self.layers = []
         for layer, _ in calls:
             self.layers.append(unused_name(layer.name, self.layers))
-        columns = [tf.stack(activation_statistics(nonlinearity(layer), output)) for layer, output in calls]
-        return tf.stack(columns, axis=1)
+        columns = [keras.ops.stack(activation_statistics(nonlinearity(layer), output)) for layer, output in calls]
+        return keras.ops.stack(columns, axis=1)
 
 
 class ActivationMonitor(Monitor):
@@ -97,9 +96,6 @@ class ActivationMonitor(Monitor):
             (positions on the last axis: channels in a convolution) of the ReLU family that are zero on the whole
             batch; `nonfinite`, the number of NaN or infinite outputs. A share that does not apply to a layer's
             activation is NaN.
-
-    Raises:
-        RuntimeError: if Keras does not run on TensorFlow.
     """
 
     QUANTITIES = QUANTITIES["activation"]
@@ -108,15 +104,14 @@ class ActivationMonitor(Monitor):
 
     def __init__(self, probe: Any, log_dir: str | os.PathLike | None = None, all_scalars: bool = False) -> None:
         super().__init__(log_dir, all_scalars=all_scalars)
-        self.probe = keras.tree.map_structure(tf.convert_to_tensor, probe)
+        self.probe = keras.tree.map_structure(keras.ops.convert_to_tensor, probe)
         self._compiled_probe: ActivationProbe | None = None
 
     def _watch(self) -> None:
         layers = nonlinear_layers(self.model)
         if layers and all(layer.quantization_mode for layer in layers):
             raise NothingToWatchError("All layers with an activation are quantized: their outputs are not seen.")
-        with keras.StatelessScope():  # in it nothing that layers keep is assigned, such as the states of an RNN
-            self._compiled_probe = ActivationProbe(self.model, self.probe)
+        self._compiled_probe = ActivationProbe(self.model, self.probe)
         self.begin(self._compiled_probe.layers)
 
     def _look(self, epoch: int) -> None:

@@ -1,20 +1,20 @@
 """GradientMonitor: the kernel gradients of every training step, layer by layer."""
 
-import contextlib
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
-from ._accumulation import EpochTotals, StepCounts, StepSampler
+from . import backend
+from ._elements import GradientReader
 from ._guard import NothingToWatchError
 from ._histogram_sample import HistogramSample
-from ._statistics import GradientStatistics, gradient_statistics
+from ._statistics import GradientStatistics
 from .evidence import QUANTITIES
-from .keras_internals import distribution_strategy, have_values, inner_optimizer, kernels, other_optimizers
+from .keras_internals import inner_optimizer, kernels, other_optimizers
 from .model_facts import model_facts
 from .monitor import Monitor
 
@@ -79,7 +79,6 @@ class GradientMonitor(Monitor):
 
     Raises:
         ValueError: if an argument makes no sense.
-        RuntimeError: if Keras does not run on TensorFlow.
     """
 
     QUANTITIES = {name: label for name, label in QUANTITIES["gradient"].items() if name != "clipped_fraction"}
@@ -127,44 +126,39 @@ class GradientMonitor(Monitor):
         self._listened = optimizer = self.optimizer or self.model.optimizer
         if optimizer is None:
             raise NothingToWatchError(f"Model {self.model.name!r} has no optimizer. {self._how_to_name_one()}")
+        self._listen(optimizer, self._take_step, self._count_begun)
         super()._train_begin(logs)
-        listeners = [(inner_optimizer(optimizer), self._take_step)]
-        if inner_optimizer(optimizer) is not optimizer:
-            listeners.append((optimizer, self._count_begun))
-        self._listen(*listeners)
 
     def _watch(self) -> None:
         assert self._listened is not None
+        assert self._tap is not None
         watched = kernels(self.model)
         wants_sample = self.histogram_freq > 0 and self.log_dir is not None
-        strategy = distribution_strategy(self.model)
-        with strategy.scope():
-            self._recorder = _Recorder(
-                list(watched.values()), self._listened, self.sampled_steps, strategy.num_replicas_in_sync, wants_sample
-            )
+        recording = self._tap.recording
+        self._recorder = _Recorder(recording, [*watched.values()], self._listened, self.sampled_steps, wants_sample)
         self.begin(list(watched), QUANTITIES["gradient"] if self._recorder.clipping else self.QUANTITIES)
-        self._recorder.sampler.expect((self.params or {}).get("steps"))
+        self._recorder.begin_epoch((self.params or {}).get("steps"))
         self._keep_facts()
 
     def _keep_facts(self) -> None:
         """Keep the facts once the weights can be read, and write them for `diagnose`, which reads the event files."""
         assert self._listened is not None
-        if not self.facts and have_values(self.model.trainable_variables):
+        if not self.facts and backend.have_values(self.model.trainable_variables):
             self.facts = model_facts(self.model, self._listened, self.params)
             if self._writer is not None:
                 self._writer.write(0, facts={"facts": self.facts})
 
-    def _count_begun(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
+    def _count_begun(self, gradients: list[Any]) -> None:
         self._recording_of_a_step().count_begun(gradients)
 
-    def _take_step(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
-        self._recording_of_a_step().take_step(gradients, variables)
+    def _take_step(self, gradients: list[Any], variables: list[keras.Variable], is_applied: Any) -> None:
+        self._recording_of_a_step().take_step(gradients, variables, is_applied)
 
     def _recording_of_a_step(self) -> "_Recorder":
         """The recorder; where the model was not built before its first step, made now."""
         self._begin_watching()
         if not self.facts:
-            with tf.init_scope():
+            with backend.outside_the_step():
                 self._keep_facts()
         assert self._recorder is not None
         return self._recorder
@@ -178,19 +172,20 @@ class GradientMonitor(Monitor):
 
     def _epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         if self._recorder is not None:
-            self._recorder.totals.reset()
+            self._recorder.begin_epoch(self._recorder.expected_steps)
 
     def _look(self, epoch: int) -> None:
         recorder = self._recorder
         assert recorder is not None
-        totals, steps = recorder.totals.read()
-        self._has_heard = self._has_heard or steps.begun > 0 or steps.applied > 0
+        seen = recorder.read()
+        self._has_heard = self._has_heard or seen.begun > 0
         if self._has_heard:
             self._trouble = None
         else:
             name = type(self._listened).__name__
             told = f"The optimizer it listened to, {name}, was handed none."
             self._trouble = f"saw no gradient: {told} {self._how_to_name_one()}"
+        totals = GradientStatistics(*seen.totals.sums)
         handed = sorted(recorder.handed) or list(range(len(totals.finite)))
         nonfinite = np.full_like(totals.nonfinite, np.nan)
         nonfinite[handed] = totals.nonfinite[handed]
@@ -199,36 +194,58 @@ class GradientMonitor(Monitor):
             "abs_mean": totals.abs_mean / finite,
             "mean": totals.mean / finite,
             "l2": totals.l2 / finite,
-            "max": np.where(np.isnan(finite), np.nan, totals.max),
+            "max": np.where(np.isnan(finite), np.nan, seen.totals.max),
             "zero_fraction": totals.zero_fraction / finite,
             "nonfinite": nonfinite,
         }
         if recorder.clipping:
             row["clipped_fraction"] = totals.clipped / finite
-        counts = {"sampled_steps": steps.sampled}
+        counts = {"sampled_steps": int(seen.totals.sampled)}
         if recorder.is_loss_scaled:
-            counts["skipped_steps"] = steps.begun - steps.applied
-        samples: list[np.ndarray] = []
-        if recorder.sample and self.wants_histograms(epoch):
-            samples = recorder.sample.read(steps.sampled)
+            counts["skipped_steps"] = seen.begun - seen.applied
+        samples = recorder.sample.read() if recorder.sample and self.wants_histograms(epoch) else []
         handed_before = self._recorded[-1].columns if self._recorded else []
         self.record(epoch, row, samples, counts, columns=sorted({*handed_before, *handed}))
-        recorder.sampler.expect(steps.applied)
+        recorder.expected_steps = seen.begun
+
+
+class _EpochTotals(NamedTuple):
+    """What is kept of an epoch's sampled steps."""
+
+    sums: Any
+    """The sum of each statistic, (fields of `GradientStatistics`, kernels)."""
+    max: Any
+    """The largest magnitude, (kernels,)."""
+    sampled: Any
+    """The number of sampled steps."""
+
+    def joined(self, step: GradientStatistics) -> "_EpochTotals":
+        """Return the totals with one more step in them."""
+        return _EpochTotals(self.sums + ops.stack(step), ops.maximum(self.max, step.max), self.sampled + 1.0)
+
+
+class _Epoch(NamedTuple):
+    """What was recorded of an epoch, in NumPy arrays."""
+
+    totals: _EpochTotals
+    begun: int
+    """Steps that asked the optimizer to apply gradients."""
+    applied: int
+    """Steps whose gradients reached it: all, unless loss scaling dropped some."""
 
 
 class _Recorder:
-    """Records the gradients of one `fit`, in operations of its compiled train step.
+    """Records the gradients of one `fit`, in operations of its train step.
 
     Args:
+        recording: the `Recording` of the steps.
         watched: the kernels.
         optimizer: the optimizer to listen to.
         sampled_steps: as `GradientMonitor` takes it.
-        replicas: number of replicas that train at the same time.
         wants_sample: whether to keep gradient elements for histograms.
 
     Attributes:
-        totals: `EpochTotals`.
-        sampler: `StepSampler`.
+        expected_steps: number of steps that the next epoch is expected to have, or None.
         sample: `HistogramSample`, or None.
         clipping: the optimizer's argument that makes it clip each step's gradients, or None.
         is_loss_scaled: whether steps may be dropped before they reach the optimizer.
@@ -237,31 +254,55 @@ class _Recorder:
 
     def __init__(
         self,
+        recording: backend.Recording,
         watched: Sequence[keras.Variable],
         optimizer: keras.optimizers.Optimizer,
         sampled_steps: int | Literal["auto"] | None,
-        replicas: int,
         wants_sample: bool,
     ) -> None:
+        self._recording = recording
         self._inner = inner_optimizer(optimizer)
         self._index = {id(kernel): i for i, kernel in enumerate(watched)}
-        self._replicas = replicas
-        elements = sum(int(np.prod(kernel.shape)) for kernel in watched)
-        automatic = min(max(ELEMENTS_PER_EPOCH // elements, MIN_SAMPLED_STEPS), MAX_SAMPLED_STEPS)
-        self._takes_every_step = replicas > 1 or sampled_steps is None
-        self.totals = EpochTotals(len(watched))
-        self.sampler = StepSampler(automatic if sampled_steps == "auto" else sampled_steps)
-        self.sample = HistogramSample(watched) if wants_sample else None
-        self.clipping = _clipping(self._inner) if replicas == 1 else None
+        sizes = [int(np.prod(kernel.shape)) for kernel in watched]
+        self._reader = GradientReader(sizes, is_exact=sampled_steps is None)
+        automatic = min(max(ELEMENTS_PER_EPOCH // self._reader.cost, MIN_SAMPLED_STEPS), MAX_SAMPLED_STEPS)
+        self._max_steps = automatic if sampled_steps == "auto" else sampled_steps  # None takes every step
+        self._sampler = recording.sampler(takes_every_step=recording.replicas > 1 or sampled_steps is None)
+        nothing = np.zeros((len(GradientStatistics._fields), len(watched)))
+        self._totals = recording.accumulator(_EpochTotals(nothing, nothing[0], np.zeros(())), _EpochTotals.joined)
+        self.sample = HistogramSample(recording, sizes) if wants_sample else None
+        self.clipping = _clipping(self._inner) if recording.replicas == 1 else None
         self.is_loss_scaled = self._inner is not optimizer
+        if self.is_loss_scaled:
+            self._begun = recording.sampler()
+            self._applied = recording.accumulator(np.zeros(()), lambda count, one: count + one)
         self.handed: set[int] = set()
+        self.expected_steps: int | None = None
+
+    def begin_epoch(self, steps: int | None) -> None:
+        """Forget what was recorded, and expect so many steps; None where nobody knows."""
+        self.expected_steps = steps
+        self._sampler.begin_epoch(-(-steps // self._max_steps) if steps and self._max_steps else 1)
+        self._totals.reset()
+        if self.is_loss_scaled:
+            self._begun.begin_epoch()
+            self._applied.reset()
+        if self.sample is not None:
+            self.sample.reset()
+
+    def read(self) -> _Epoch:
+        """Return what was recorded of the epoch."""
+        steps = self._sampler.read()
+        if self.is_loss_scaled:
+            return _Epoch(self._totals.read(), self._begun.read(), int(self._applied.read()))
+        return _Epoch(self._totals.read(), steps, steps)
 
     def count_begun(self, gradients: list[Any]) -> None:
         """Count a step that loss scaling may still drop."""
-        with _once_computed(gradients):
-            self.totals.count(StepCounts(begun=1))
+        with backend.once_computed(gradients):
+            self._begun.count()
 
-    def take_step(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
+    def take_step(self, gradients: list[Any], variables: list[keras.Variable], is_applied: Any) -> None:
         """Look at one step's gradients if it is one of the sampled."""
         watched = {}
         for gradient, variable in zip(gradients, variables, strict=True):
@@ -270,39 +311,36 @@ class _Recorder:
                 if gradient is not None:
                     watched[self._index[id(variable)]] = gradient
         present = [gradient for gradient in gradients if gradient is not None]
-        if self._replicas > 1:
-            context = tf.distribute.get_replica_context()
-            watched = {i: context.all_reduce("sum", tf.convert_to_tensor(g)) for i, g in watched.items()}
-        with _once_computed(present):
-            if self._takes_every_step:
-                self._add(watched, present)
-            else:
-                is_due = self.sampler.is_due(self.totals.counts().applied)
-                tf.cond(is_due, lambda: self._add(watched, present), lambda: tf.constant(0))
-            self.totals.count(StepCounts(applied=1))
+        watched = self._recording.summed_over_replicas(dict(sorted(watched.items())))
+        with backend.once_computed(present):
+            self._totals.add(lambda: self._statistics(watched, present), self._sampler, is_applied)
+            if self.sample is not None:
+                self.sample.add(lambda: self._reader.vectors(watched, self._divisor), self._sampler, is_applied)
+            if self.is_loss_scaled:
+                self._applied.add(lambda: ops.ones(()), condition=is_applied)
+            self._sampler.count()
 
-    def _add(self, watched: dict[int, Any], present: list[Any]) -> tf.Tensor:
-        """Add the statistics of one step to the totals; returns what both branches of a `tf.cond` return."""
-        scale = self._inner.loss_scale_factor or 1.0  # where it is set, the optimizer divides by it
-        watched = {i: tf.cast(tf.convert_to_tensor(g), tf.float32) / scale for i, g in sorted(watched.items())}
-        if watched:
-            statistics = gradient_statistics(list(watched.values()))
-            if self.clipping:
-                statistics = statistics._replace(clipped=self._is_clipped(statistics, present, scale))
-            self.totals.add(list(watched), statistics)
-        if self.sample is not None:
-            self.sample.add(self.totals.counts().sampled, watched)
-        self.totals.count(StepCounts(sampled=1))
-        return tf.constant(0)
+    @property
+    def _divisor(self) -> float:
+        """What the optimizer divides gradients by, where `loss_scale_factor` is set."""
+        return self._inner.loss_scale_factor or 1.0
 
-    def _is_clipped(self, statistics: GradientStatistics, present: list[Any], scale: float) -> tf.Tensor:
+    def _statistics(self, watched: dict[int, Any], present: list[Any]) -> GradientStatistics:
+        """The statistics of one step's gradients."""
+        if not watched:
+            return GradientStatistics(*ops.unstack(ops.zeros((len(GradientStatistics._fields), len(self._index)))))
+        statistics = self._reader.statistics(watched, self._divisor)
+        return statistics._replace(clipped=self._is_clipped(statistics, present)) if self.clipping else statistics
+
+    def _is_clipped(self, statistics: GradientStatistics, present: list[Any]) -> Any:
         """1 for each kernel whose gradient the optimizer is going to shorten, else 0."""
         if self.clipping == "clipvalue":
-            return tf.cast(statistics.max > self._inner.clipvalue, tf.float32)
+            return ops.cast(statistics.max > self._inner.clipvalue, "float32")
         if self.clipping == "clipnorm":
-            return tf.cast(statistics.l2 > self._inner.clipnorm, tf.float32)
-        norm = tf.linalg.global_norm(present) / scale
-        return statistics.finite * tf.cast(norm > self._inner.global_clipnorm, tf.float32)
+            return ops.cast(statistics.l2 > self._inner.clipnorm, "float32")
+        squares = [ops.sum(ops.square(ops.cast(backend.dense(gradient)[0], "float32"))) for gradient in present]
+        norm = ops.sqrt(sum(squares)) / self._divisor
+        return statistics.finite * ops.cast(norm > self._inner.global_clipnorm, "float32")
 
 
 def _clipping(optimizer: keras.optimizers.Optimizer) -> str | None:
@@ -310,13 +348,3 @@ def _clipping(optimizer: keras.optimizers.Optimizer) -> str | None:
     if optimizer.gradient_accumulation_steps:
         return None
     return next((name for name in ("clipnorm", "global_clipnorm", "clipvalue") if getattr(optimizer, name)), None)
-
-
-def _once_computed(gradients: list[Any]) -> contextlib.AbstractContextManager:
-    """A context whose operations wait for the gradients.
-
-    At the end of data of unknown length TensorFlow starts one more step, and what does not wait for its batch runs all
-    the same. (Keras's own `optimizer.iterations` is one too high after such an epoch.)
-    """
-    present = [gradient for gradient in gradients if gradient is not None]
-    return tf.control_dependencies(tf.nest.flatten(present, expand_composites=True))

@@ -1,15 +1,15 @@
-"""Every private or undocumented Keras API that the callbacks rely on, in one place.
+"""Every private or undocumented Keras API that the callbacks rely on, on every backend, in one place.
 
-Each function says why the documented API is not enough, and what would replace it. They were tried on Keras 3.13 to
-3.15; when a new version of Keras breaks the callbacks, the place to mend is here.
+What they rely on in one backend only is in `backend/`. Each function says why the documented API is not enough, and
+what would replace it. They were tried on Keras 3.13 to 3.15; when a new version of Keras breaks the callbacks, the
+places to mend are here and there.
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from ._guard import NothingToWatchError
 
@@ -69,15 +69,6 @@ def is_built(model: keras.Model) -> bool:
         bool(has_all_it_makes and all(layer.built for layer in inner))
         or getattr(model, "_distribute_strategy", None) is not None
     )
-
-
-def have_values(variables: Iterable[keras.Variable]) -> bool:
-    """Return whether the variables can be read.
-
-    Needs that `Variable.value` is a `tf.Variable`: those that a step makes while TensorFlow traces it get their values
-    after the trace, and TensorFlow traces the step once more before it runs.
-    """
-    return all(bool(variable.value.is_initialized()) for variable in variables)
 
 
 def other_optimizers(model: keras.Model, optimizer: keras.optimizers.Optimizer | None) -> list[str]:
@@ -216,17 +207,8 @@ def inner_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.O
     return optimizer
 
 
-def distribution_strategy(model: keras.Model) -> tf.distribute.Strategy:
-    """Return the `tf.distribute.Strategy` that the model trains under; with one device, TensorFlow's default one.
-
-    Needs the attribute `distribute_strategy` of the TensorFlow trainer: the strategy in whose scope a model was
-    compiled can be asked for nowhere else.
-    """
-    return model.distribute_strategy
-
-
 @contextlib.contextmanager
-def _replaced_method(owner: Any, name: str, method: Callable) -> Iterator[None]:
+def replaced_method(owner: Any, name: str, method: Callable) -> Iterator[None]:
     """While open, an instance has another method of this name; one that it had of its own comes back.
 
     It goes straight into the instance's dictionary: Keras tracks what is assigned in the ordinary way.
@@ -264,7 +246,7 @@ def before_apply(
         listener(grads, variables)
         return apply(grads, variables)
 
-    with _replaced_method(optimizer, "apply", listened_apply):
+    with replaced_method(optimizer, "apply", listened_apply):
         yield
 
 
@@ -282,7 +264,7 @@ def after_call(layer: keras.layers.Layer, listener: Callable[[keras.layers.Layer
         listener(layer, output)
         return output
 
-    with _replaced_method(layer, "call", listened_call):
+    with replaced_method(layer, "call", listened_call):
         yield
 
 
@@ -301,84 +283,5 @@ def before_compute_loss(model: keras.Model, listener: Callable[..., None]) -> It
         listener(inputs=x, targets=y, predictions=y_pred, sample_weights=sample_weight)
         return compute_loss(x, y, y_pred, sample_weight, *args, **kwargs)
 
-    with _replaced_method(model, "compute_loss", listened_compute_loss):
+    with replaced_method(model, "compute_loss", listened_compute_loss):
         yield
-
-
-class TrainFunctionTap:
-    """Stands in for `model.train_function` during one `fit`, so that listeners are there while the step is traced.
-
-    Keras keeps its compiled train function from one `fit` to the next, so a recording one is compiled beside it and
-    the model's own comes back at the end. The listeners' contexts are open only while a step runs. Should `fit` end
-    with an exception, the model is restored at once if the exception passes through here; if not (another callback
-    raised it), the next call notices that its `fit` is over.
-
-    Needs `Model.train_function` and `Model.make_train_function`, which Keras describes but does not document as an
-    interface, and `Model.history`, which it replaces with each `fit`. A `train_step` that callbacks may wrap would
-    replace all three.
-    """
-
-    @classmethod
-    def of(cls, model: keras.Model) -> "TrainFunctionTap":
-        """Return the tap of the `fit` under way, made if there is none."""
-        tap = model.train_function
-        if isinstance(tap, cls):
-            if not tap._is_stale():
-                return tap
-            tap.restore()
-        return cls(model)
-
-    def __init__(self, model: keras.Model) -> None:
-        self._listeners: list[Callable[[], contextlib.AbstractContextManager]] = []
-        self._model = model
-        self._fit = getattr(model, "history", None)
-        self._own = model.train_function
-        self._recording = self._new_train_function()
-        model.train_function = self
-
-    def _new_train_function(self) -> Callable:
-        """Return what the model would train by, not traced yet; the model keeps its own train function."""
-        self._model.train_function = None  # so that one is made, even by a class whose method does not take `force`
-        try:
-            self._model.make_train_function()
-            made = self._model.train_function
-        finally:
-            self._model.train_function = self._own
-        if made is None:
-            raise RuntimeError("make_train_function made no train function")
-        return made
-
-    def __call__(self, iterator: Any) -> Any:
-        """Run the next steps as Keras's own train function would, with the listeners' contexts open."""
-        if self._is_stale():
-            self.restore()
-            self._model.make_train_function()
-            return self._model.train_function(iterator)
-        try:
-            with contextlib.ExitStack() as contexts:
-                for listener in list(self._listeners):  # one that fails removes itself
-                    contexts.enter_context(listener())
-                return self._recording(iterator)
-        except (StopIteration, tf.errors.OutOfRangeError):  # the end of the data
-            raise
-        except BaseException:
-            self.restore()
-            raise
-
-    def add(self, listener: Callable[[], contextlib.AbstractContextManager]) -> None:
-        """Add a function that returns the context manager to open around each call of the train function."""
-        self._listeners.append(listener)
-
-    def remove(self, listener: Callable[[], contextlib.AbstractContextManager]) -> None:
-        """Remove a listener; with the last one the model gets its own train function back."""
-        self._listeners.remove(listener)
-        if not self._listeners:
-            self.restore()
-
-    def restore(self) -> None:
-        """Give the model its own train function back."""
-        if self._model.train_function is self:
-            self._model.train_function = self._own
-
-    def _is_stale(self) -> bool:
-        return getattr(self._model, "history", None) is not self._fit

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from . import backend
 from ._guard import NothingToWatchError
 from .keras_internals import (
     activation_name,
@@ -98,22 +99,24 @@ def _optimizer_facts(optimizer: Any) -> dict[str, Any]:
     found["optimizer"] = type(optimizer).__name__
     schedule = getattr(optimizer, "_learning_rate", None)
     found["scheduled"] = isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule)
-    rate = optimizer.learning_rate
-    return found | {"learning_rate": float(f"{rate.numpy() if hasattr(rate, 'numpy') else rate:.6g}")}
+    rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    return found | {"learning_rate": float(f"{rate:.6g}")}
 
 
 def _kernel_facts(model: keras.Model) -> dict[str, dict[str, Any]]:
     layer_of, named = layer_of_each_variable(model), kernels(model)
     found: dict[str, dict[str, Any]] = {}
     for name, kernel in named.items():
-        layer, value = layer_of.get(id(kernel)), kernel.numpy()
+        layer, value = layer_of.get(id(kernel)), backend.array_of(kernel)
         shape, mean_weight = [*value.shape], float(np.abs(value, dtype="float32").mean())
         columns = value.reshape(-1, value.shape[-1])
         # Only kernels of one mean can be equal, so that hardly any are compared; those of a constant tell nothing.
         alike = [
             other for other, facts in found.items() if (facts["shape"], facts["mean_weight"]) == (shape, mean_weight)
         ]
-        twins = (other for other in alike if np.ptp(value) > 0 and np.array_equal(named[other].numpy(), value))
+        twins = (
+            other for other in alike if np.ptp(value) > 0 and np.array_equal(backend.array_of(named[other]), value)
+        )
         found[name] = {
             "layer": type(layer).__name__,
             "shape": shape,

@@ -9,13 +9,13 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from matplotlib.figure import Figure
 
-from . import plots
+from . import backend, plots
 from ._guard import GuardedCallback
-from .keras_internals import TrainFunctionTap, before_apply, is_built
+from .keras_internals import is_built
 from .tensorboard import LayerArray, SummaryWriter
+from .train_function import TrainFunctionTap
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,6 @@ class Monitor(GuardedCallback):
 
     Raises:
         ValueError: if `histogram_freq` is no number of epochs.
-        RuntimeError: if Keras does not run on TensorFlow.
     """
 
     QUANTITIES: dict[str, str] = {}
@@ -70,11 +69,6 @@ class Monitor(GuardedCallback):
         if histogram_freq < 0 or histogram_freq != int(histogram_freq):
             raise ValueError(
                 f"histogram_freq must be 0 (no histograms) or a positive number of epochs, not {histogram_freq!r}."
-            )
-        if keras.backend.backend() != "tensorflow":
-            raise RuntimeError(
-                f"{type(self).__name__} needs Keras on TensorFlow, but Keras runs on "
-                f"{keras.backend.backend()}: set KERAS_BACKEND=tensorflow before Keras is imported."
             )
         self.log_dir = log_dir
         self.histogram_freq = int(histogram_freq)
@@ -137,7 +131,7 @@ class Monitor(GuardedCallback):
         """Call `_watch`, unless it was called; a step that is being traced does not see it."""
         if not self._is_watching:
             self._is_watching = True
-            with tf.init_scope():
+            with backend.outside_the_step():
                 self._watch()
 
     def _epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -168,18 +162,22 @@ class Monitor(GuardedCallback):
         """Call `record` for an epoch that ends."""
         raise NotImplementedError
 
-    def _listen(self, *listeners: tuple[keras.optimizers.Optimizer, Callable[[list, list], None]]) -> None:
-        """Call `listener(gradients, variables)` wherever its optimizer is handed gradients, until training ends.
+    def _listen(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        take: Callable[[list, list, Any], None],
+        count_begun: Callable[[list], None] = lambda gradients: None,
+    ) -> None:
+        """Hand over the gradients of each step until training ends, as `backend.listen_to_gradients` does.
 
         The listeners are guarded: what one of them raises while the train step is traced leaves the step as it was.
         """
+        listeners = [functools.partial(self.guarded, listener) for listener in (take, count_begun)]
 
         @contextlib.contextmanager
         def around_a_step() -> Iterator[None]:
             with contextlib.ExitStack() as stack:
-                for optimizer, listener in listeners:
-                    guarded = functools.partial(self.guarded, listener)
-                    self.guarded(lambda o=optimizer, g=guarded: stack.enter_context(before_apply(o, g)))
+                self.guarded(lambda: stack.enter_context(backend.listen_to_gradients(optimizer, *listeners)))
                 yield
 
         self._tap, self._listener = TrainFunctionTap.of(self.model), around_a_step

@@ -5,11 +5,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from . import backend
 from ._statistics import l1_norms, weight_statistics
 from .evidence import QUANTITIES
-from .keras_internals import have_values, kernels
+from .keras_internals import kernels
 from .monitor import Monitor
 
 
@@ -40,7 +40,6 @@ class WeightNormMonitor(Monitor):
 
     Raises:
         ValueError: if `histogram_freq` is no number of epochs.
-        RuntimeError: if Keras does not run on TensorFlow.
     """
 
     QUANTITIES = QUANTITIES["weight"]
@@ -59,11 +58,11 @@ class WeightNormMonitor(Monitor):
     def _train_begin(self, logs: dict | None = None) -> None:
         super()._train_begin(logs)
         if not self._is_watching and self.model.optimizer is not None:
-            self._listen((self.model.optimizer, self._before_the_first_update))
+            self._listen(self.model.optimizer, self._before_the_first_update)
 
-    def _before_the_first_update(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
-        with tf.init_scope():
-            is_ready = have_values(variables)
+    def _before_the_first_update(self, gradients: list[Any], variables: list[keras.Variable], is_applied: Any) -> None:
+        with backend.outside_the_step():
+            is_ready = backend.have_values(variables)
         if is_ready:
             self._begin_watching()
 
@@ -90,4 +89,4 @@ class WeightNormMonitor(Monitor):
         self.record(epoch, statistics._asdict(), after if self.wants_histograms(epoch) else ())
 
     def _values(self) -> list[np.ndarray]:
-        return [kernel.numpy().astype("float64") for kernel in self._kernels or ()]
+        return [backend.array_of(kernel).astype("float64") for kernel in self._kernels or ()]

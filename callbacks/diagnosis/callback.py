@@ -15,10 +15,11 @@ from ..activations import ActivationMonitor
 from ..batches import BatchRecorder
 from ..evidence import QUANTITIES, Evidence, MonitorRecord
 from ..gradients import GradientMonitor
-from ..keras_internals import TrainFunctionTap, distribution_strategy, is_built, nonlinear_layers
+from ..keras_internals import is_built, nonlinear_layers
 from ..model_facts import model_facts
 from ..monitor import Monitor, scalar_metrics
 from ..tensorboard import LayerArray, SummaryWriter
+from ..train_function import TrainFunctionTap
 from ..weights import WeightNormMonitor
 from . import rules, wording
 from .finding import Finding
@@ -71,7 +72,6 @@ class Diagnosis(GuardedCallback):
 
     Raises:
         ValueError: if an argument is invalid, such as a `stop_on` that names no rule.
-        RuntimeError: if Keras does not run on TensorFlow.
     """
 
     _OF_A_FIT = ("_writer", "_tap", "_batches")
@@ -177,8 +177,8 @@ class Diagnosis(GuardedCallback):
         self._said, self._has_seen_data, self._judged = set(), False, None
         if self.log_dir is not None and self._writer is None:
             self._writer = SummaryWriter.open(self.log_dir)
-        self._batches = BatchRecorder(self.model, distribution_strategy(self.model).num_replicas_in_sync, self.guarded)
         self._tap = TrainFunctionTap.of(self.model)
+        self._batches = BatchRecorder(self.model, self._tap.recording, self.guarded)
         self._tap.add(self._watch_steps)
         self._was_built = is_built(self.model)
         if self._was_built:

@@ -5,14 +5,14 @@ import pytest
 @pytest.fixture
 def read_tensors():
     """Reads event files back with TensorBoard's own reader: dict of tag to dict of step to array."""
-    import tensorflow as tf
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
 
     def read(directory):
         events = EventAccumulator(str(directory), size_guidance={"tensors": 0, "scalars": 0}).Reload()
         tags = events.Tags()
         return {
-            tag: {event.step: tf.make_ndarray(event.tensor_proto) for event in events.Tensors(tag)}
+            tag: {event.step: make_ndarray(event.tensor_proto) for event in events.Tensors(tag)}
             for tag in tags["tensors"]
         } | {tag: {event.step: np.array(event.value) for event in events.Scalars(tag)} for tag in tags["scalars"]}
 

@@ -1,10 +1,68 @@
-"""The gradients of a training by an eager `tf.GradientTape`, and the statistics that NumPy finds in them."""
+"""The gradients of a training by the backend's own automatic differentiation, and what NumPy finds in them."""
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from callbacks.keras_internals import kernels
+
+BACKEND = keras.backend.backend()
+
+
+def step_by_tape(model, x, y, weight):
+    """TensorFlow: one training step; returns the gradient of each trainable variable, unscaled, as arrays."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(x, y, model(x, training=True), sample_weight=weight)
+        scaled = model.optimizer.scale_loss(loss)
+    gradients = tape.gradient(scaled, model.trainable_variables)
+    model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+    return [tf.convert_to_tensor(gradient).numpy() / float(scaled / loss) for gradient in gradients]
+
+
+def step_by_grad(model, x, y, weight):
+    """JAX: one training step; returns the gradient of each trainable variable, unscaled, as arrays."""
+    import jax
+
+    model.optimizer.build(model.trainable_variables)
+    start = [variable.value for variable in model.trainable_variables]
+    state = [variable.value for variable in model.optimizer.variables]
+
+    def loss_of(trainable):
+        mapping = list(zip(model.trainable_variables, trainable, strict=True))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            loss = model.compute_loss(x, y, model(x, training=True), sample_weight=weight)
+            scaled = model.optimizer.scale_loss(loss)
+        others = [scope.get_current_value(variable) for variable in model.non_trainable_variables]
+        return scaled, (scaled / loss, others)
+
+    gradients, (scale, others) = jax.grad(loss_of, has_aux=True)(start)
+    trainable, optimizer = model.optimizer.stateless_apply(state, gradients, start)
+    for variable, value in zip(model.trainable_variables, trainable, strict=True):
+        variable.assign(value)
+    for variable, value in zip(model.optimizer.variables, optimizer, strict=True):
+        variable.assign(value)
+    for variable, value in zip(model.non_trainable_variables, others, strict=True):
+        if value is not None:
+            variable.assign(value)
+    return [np.asarray(gradient) / float(scale) for gradient in gradients]
+
+
+def step_by_backward(model, x, y, weight):
+    """PyTorch: one training step; returns the gradient of each trainable variable, unscaled, as arrays."""
+    import torch
+
+    model.zero_grad()
+    loss = model.compute_loss(x, y, model(x, training=True), sample_weight=weight)
+    scaled = model.optimizer.scale_loss(loss)
+    scaled.backward()
+    gradients = [variable.value.grad for variable in model.trainable_variables]
+    with torch.no_grad():
+        model.optimizer.apply(gradients, model.trainable_variables)
+    return [gradient.detach().cpu().numpy() / float(scaled.detach() / loss.detach()) for gradient in gradients]
+
+
+STEP = {"tensorflow": step_by_tape, "jax": step_by_grad, "torch": step_by_backward}[BACKEND]
 
 
 def gradients_by_tape(model, x, y, batch_size, sample_weight=None):
@@ -12,18 +70,11 @@ def gradients_by_tape(model, x, y, batch_size, sample_weight=None):
     watched = {id(kernel) for kernel in kernels(model).values()}
     steps = []
     for start in range(0, len(keras.tree.flatten(x)[0]), batch_size):
-        cut = lambda part, start=start: tf.constant(part[start : start + batch_size])  # noqa: E731
+        cut = lambda part, start=start: keras.ops.convert_to_tensor(part[start : start + batch_size])  # noqa: E731
         batch, target = keras.tree.map_structure(cut, x), keras.tree.map_structure(cut, y)
-        with tf.GradientTape() as tape:
-            predicted = model(batch, training=True)
-            weight = None if sample_weight is None else cut(sample_weight)
-            loss = model.compute_loss(batch, target, predicted, sample_weight=weight)
-            scaled = model.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, model.trainable_variables)
-        scale = float(scaled / loss)
-        pairs = list(zip(gradients, model.trainable_variables, strict=True))
-        steps.append([tf.convert_to_tensor(g).numpy().astype("float64") / scale for g, v in pairs if id(v) in watched])
-        model.optimizer.apply_gradients(pairs)
+        variables = list(model.trainable_variables)
+        gradients = STEP(model, batch, target, None if sample_weight is None else cut(sample_weight))
+        steps.append([g.astype("float64") for g, v in zip(gradients, variables, strict=True) if id(v) in watched])
     return steps
 
 

@@ -1,16 +1,19 @@
 """The pure functions behind the monitors, against NumPy in float64."""
 
+import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from callbacks._statistics import GradientStatistics, gradient_statistics, l1_norms, weight_statistics
 
 
 def statistics_of(*gradients):
-    """The statistics of each gradient, numbers."""
-    found = gradient_statistics([tf.constant(gradient, tf.float32) for gradient in gradients])
-    return [GradientStatistics(*map(float, row)) for row in np.transpose(found)]
+    """The statistics of each gradient, numbers; zeros fill up the shorter ones, as for kernels of several sizes."""
+    vectors = [np.ravel(gradient).astype("float32") for gradient in gradients]
+    sizes = np.array([vector.size for vector in vectors], "float32")
+    matrix = np.array([np.pad(vector, (0, int(sizes.max()) - vector.size)) for vector in vectors])
+    found = gradient_statistics(*map(keras.ops.convert_to_tensor, (matrix, sizes, np.ones_like(sizes))))
+    return [GradientStatistics(*map(float, row)) for row in np.transpose([*map(keras.ops.convert_to_numpy, found)])]
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-12, 1.0, 1e25])

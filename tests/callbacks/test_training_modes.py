@@ -1,7 +1,7 @@
-"""The monitors in every mode of training.
+"""The monitors in every mode of training, on the backend that Keras runs on.
 
-What they record is compared with an eager `tf.GradientTape` over a twin of the model, and the training, bit by bit,
-with one without callbacks.
+What they record is compared with the backend's own automatic differentiation over a twin of the model, and the
+training, bit by bit, with one without callbacks.
 """
 
 import dataclasses
@@ -10,12 +10,12 @@ import itertools
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import Input, layers
 
 from callbacks import Diagnosis, GradientMonitor
 from callbacks.keras_internals import kernels
-from tests.callbacks.tape import gradients_by_tape, largest_error
+from tests.callbacks.own_steps import Gan, OwnStep
+from tests.callbacks.tape import BACKEND, gradients_by_tape, largest_error
 
 R = np.random.RandomState(0)
 X, Y = R.normal(size=(24, 6)).astype("float32"), R.normal(size=(24, 1)).astype("float32")
@@ -96,16 +96,6 @@ def attention():
     return compiled(keras.Model(tokens, layers.Dense(1)(hidden)))
 
 
-class OwnStep(keras.Model):
-    def train_step(self, data):
-        x, y = data
-        with tf.GradientTape() as tape:
-            loss = self.compute_loss(x, y, self(x, training=True))
-        gradients = tape.gradient(loss, self.trainable_variables)
-        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
-        return {"loss": loss}
-
-
 def own_step():
     inputs = Input((6,))
     return compiled(OwnStep(inputs, layers.Dense(1)(layers.Dense(4, "tanh")(inputs))))
@@ -121,6 +111,11 @@ def generator(x, y):
 
 
 def dataset(x, y):
+    if BACKEND == "torch":
+        import torch
+
+        return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.tensor(x), torch.tensor(y)), BATCH)
+    tf = pytest.importorskip("tensorflow")
     return tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH)
 
 
@@ -168,7 +163,7 @@ CASES = {
     "run_eagerly": Case(lambda: dense(run_eagerly=True), **UNEVEN),
     "run_eagerly, Embedding": Case(lambda: recurrent(run_eagerly=True), TOKENS),
     "steps_per_execution=2": Case(lambda: dense(steps_per_execution=2), **UNEVEN),
-    "tf.data": Case(dense, feed=dataset),
+    "tf.data or DataLoader": Case(dense, feed=dataset),
     "generator": Case(dense, feed=generator, epochs=1),
     "sample_weight": Case(dense, weights={"sample_weight": np.linspace(0, 2, 24)}),
     "class_weight": Case(dense, y=(Y > 0).astype("float32"), weights={"class_weight": {0: 0.3, 1: 2.0}}),
@@ -186,6 +181,14 @@ CASES = {
     "loss_scale_factor": Case(optimizer("SGD", loss_scale_factor=1024.0)),
 }
 
+NOT_ON = {
+    "torch": {
+        "steps_per_execution=2",  # Keras refuses it
+        "jit_compile=True, convolutions",  # compiled once is enough: it takes half a minute
+    },
+}
+"""Cases that a backend does not have."""
+
 QUICK = {"Sequential", "run_eagerly", "generator"}
 """Cases that `make check` runs too, as they need the most different code."""
 
@@ -197,7 +200,7 @@ def twin(build):
 
 
 def kernel_values(model):
-    return [kernel.numpy().astype("float64") for kernel in kernels(model).values()]
+    return [keras.ops.convert_to_numpy(kernel.value).astype("float64") for kernel in kernels(model).values()]
 
 
 @dataclasses.dataclass
@@ -210,11 +213,26 @@ class Trained:
     random: list
 
 
+def next_random_numbers():
+    """The next number of the backend's own generator, where it has one."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return [float(tf.random.uniform(()))]
+    if BACKEND == "torch":
+        import torch
+
+        return [float(torch.rand(()))]
+    return []
+
+
 def train(case, callbacks):
     model = twin(case.build)
     history = case.fit(model, callbacks).history
-    variables = [variable.numpy() for variable in [*model.variables, *model.optimizer.variables]]
-    random = [np.random.rand(), float(tf.random.uniform(())), float(keras.random.uniform(()))]
+    variables = [
+        keras.ops.convert_to_numpy(variable.value) for variable in [*model.variables, *model.optimizer.variables]
+    ]
+    random = [np.random.rand(), float(keras.random.uniform(())), *next_random_numbers()]
     return Trained(model, list(history.values()), variables, random)
 
 
@@ -223,6 +241,7 @@ def train(case, callbacks):
     params=[
         pytest.param(name, marks=[pytest.mark.xdist_group(name), *([] if name in QUICK else [pytest.mark.slow])])
         for name in CASES
+        if name not in NOT_ON.get(BACKEND, ())
     ],
 )
 def watched(request):
@@ -240,6 +259,8 @@ def watched(request):
 
 def test_gradients_are_those_of_a_tape(watched):
     case, trained, (monitor, _, _), _ = watched
+    if BACKEND == "torch" and case is CASES["Dropout"]:
+        pytest.skip("PyTorch's dropout and Keras's loader of arrays draw from one generator")
     model = twin(case.build)
     assert monitor.layers == list(kernels(trained.model))
     assert monitor.sampled_steps_history.tolist() == [STEPS] * case.epochs
@@ -297,40 +318,18 @@ def test_steps_skipped_by_loss_scaling_are_counted_and_left_out(policy, tmp_path
     assert read_tensors(tmp_path)["gradient_skipped_steps"] == {0: 1, 1: 1}
 
 
-class Gan(keras.Model):
-    def __init__(self):
-        super().__init__()
-        critic = [Input((6,)), layers.Dense(4, "tanh", name="c_in"), layers.Dense(1)]
-        self.generator = keras.Sequential([Input((2,)), layers.Dense(6, name="g_out")], name="generator")
-        self.critic = keras.Sequential(critic, name="critic")
-        self.critic_optimizer, self.generator_optimizer = keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2)
-
-    def call(self, x):
-        return self.critic(x)
-
-    def train_step(self, x):
-        noise = x[:, :2]
-        for part, optimizer in ((self.critic, self.critic_optimizer), (self.generator, self.generator_optimizer)):
-            sign = 1.0 if part is self.critic else -1.0
-            with tf.GradientTape() as tape:
-                loss = sign * tf.reduce_mean(self.critic(self.generator(noise)) - self.critic(x))
-            gradients = tape.gradient(loss, part.trainable_variables)
-            optimizer.apply_gradients(zip(gradients, part.trainable_variables, strict=True))
-        return {"loss": loss}
-
-
 def test_a_gan_is_recorded_optimizer_by_optimizer():
     gan = twin(Gan)
     gan.compile()
     critic = GradientMonitor(optimizer=gan.critic_optimizer)
     generator = GradientMonitor(optimizer=gan.generator_optimizer)
-    before = {name: kernel.numpy() for name, kernel in kernels(gan).items()}
+    before = dict(zip(kernels(gan), kernel_values(gan), strict=True))
     gan.fit(X, batch_size=24, verbose=0, callbacks=[critic, generator])
     assert [name.split("/")[0] for name in critic.layers] == ["critic", "critic"]
     assert [name.split("/")[0] for name in generator.layers] == ["generator"]
     for monitor, rate in ((critic, 0.1), (generator, 0.2)):
         for i, name in enumerate(monitor.layers):
-            gradient = (before[name] - kernels(gan)[name].numpy()) / rate
+            gradient = (before[name] - keras.ops.convert_to_numpy(kernels(gan)[name].value)) / rate
             assert monitor.history["l2"][0, i] == pytest.approx(np.linalg.norm(gradient), rel=1e-3)
 
 

@@ -1,0 +1,150 @@
+"""Which elements of kernels and of their gradients are looked at, and the statistics of one step's gradients."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from . import backend
+from ._statistics import GradientStatistics, gradient_statistics
+
+MAX_ELEMENTS = 2**18
+"""Elements of large kernels that are looked at in a step, about, all kernels together: a fraction of a millisecond."""
+
+MIN_ELEMENTS = 4096
+"""Elements of a kernel that are looked at, at least. They estimate a mean to 1/64 of the elements' standard deviation,
+which for normally distributed elements is 1.2 % of their mean magnitude."""
+
+SMALL = 1024
+"""Elements of a kernel up to which it is filled up with zeros, so that one operation serves several kernels."""
+
+
+def chosen_elements(sizes: Sequence[int]) -> list[np.ndarray | None]:
+    """Return for each kernel the places of the elements to look at, in order; None where it is all of them.
+
+    The choice is random, and the same every time. Kernels that have more than `MIN_ELEMENTS` elements share
+    `MAX_ELEMENTS` among them.
+
+    >>> [None if places is None else len(places) for places in chosen_elements([25, 784_000, 500_000])]
+    [None, 131072, 131072]
+    """
+    large = sum(size > MIN_ELEMENTS for size in sizes)
+    limit = max(MIN_ELEMENTS, MAX_ELEMENTS // max(large, 1))
+    random = np.random.RandomState(0)
+    chosen: list[np.ndarray | None] = []
+    for size in sizes:
+        if size <= limit:
+            chosen.append(None)
+        else:
+            places = np.unique(random.randint(0, size, 2 * limit, dtype="int64"))
+            places = places if len(places) >= limit else np.arange(size)
+            chosen.append(np.sort(random.permutation(places)[:limit]).astype("int32"))
+    return chosen
+
+
+class _Read(NamedTuple):
+    """What is looked at of one gradient."""
+
+    elements: Any
+    """Float32 tensor of rank 1."""
+    stands_for: int
+    """How many elements it stands for: with rows that were looked up, all of the kernel's."""
+    group: str
+    """Gradients with the same value here are computed together."""
+    whole: Any = None
+    """The whole gradient as a vector, where `elements` are some of it."""
+
+
+class GradientReader:
+    """Computes the statistics of one step's gradients.
+
+    Kernels with many elements are represented by some of them, see `chosen_elements`; only their `mean` and
+    `nonfinite` are those of all elements. Gradients of the same size are read by the same operations.
+
+    Args:
+        sizes: number of elements of each kernel.
+        is_exact: whether all elements are looked at.
+
+    >>> GradientReader([10, 25]).statistics({0: gradient, 1: other_gradient}).l2.shape
+    (2,)
+
+    Attributes:
+        cost: about how many elements are read in a step; one that is only summed counts a quarter.
+    """
+
+    def __init__(self, sizes: Sequence[int], is_exact: bool = False) -> None:
+        self._sizes = list(sizes)
+        self._chosen = [None] * len(self._sizes) if is_exact else chosen_elements(self._sizes)
+
+        whole = sum(size for size, chosen in zip(self._sizes, self._chosen, strict=True) if chosen is not None)
+        seen = sum(size if chosen is None else len(chosen) for size, chosen in zip(sizes, self._chosen, strict=True))
+        self.cost = seen + whole // 4
+
+    def vectors(self, gradients: Mapping[int, Any], divisor: float = 1.0) -> dict[int, Any]:
+        """Return the elements of gradients that are looked at; the arguments are those of `statistics`."""
+        return {i: one.elements for i, one in self._read(gradients, divisor).items()}
+
+    def statistics(self, gradients: Mapping[int, Any], divisor: float = 1.0) -> GradientStatistics:
+        """Return the statistics of gradients, each of shape (kernels,).
+
+        Args:
+            gradients: dict of the number of a kernel to its gradient, one at least; the statistics of the others are 0.
+            divisor: number by which the gradients are divided first.
+        """
+        read = self._read(gradients, divisor)
+        groups: dict[str, list[int]] = {}
+        for i, one in read.items():
+            groups.setdefault(one.group, []).append(i)
+        parts = [ops.stack(self._of_a_group(members, [read[i] for i in members])) for members in groups.values()]
+        order = [i for members in groups.values() for i in members]
+        return self._in_order(ops.concatenate(parts, axis=1), order)
+
+    def _read(self, gradients: Mapping[int, Any], divisor: float) -> dict[int, "_Read"]:
+        read = {}
+        for i, gradient in gradients.items():
+            tensor, is_rows = backend.dense(gradient)
+            vector = ops.reshape(ops.cast(tensor, "float32"), (-1,))
+            vector = vector if divisor == 1.0 else vector / divisor
+            chosen, size = self._chosen[i], self._sizes[i]
+            if is_rows:
+                read[i] = _Read(vector, size, f"rows {i}")
+            elif chosen is None:
+                read[i] = _Read(vector, size, "small" if size <= SMALL else f"size {size}")
+            else:
+                read[i] = _Read(backend.elements_at(vector, chosen), len(chosen), "chosen", vector)
+        return read
+
+    def _of_a_group(self, members: list[int], read: list["_Read"]) -> GradientStatistics:
+        """The statistics of some gradients, computed together."""
+        counts = np.array([one.stands_for for one in read], "float32")
+        scale = np.array([self._sizes[i] for i in members], "float32") / counts
+        matrix = ops.stack(_filled_up([one.elements for one in read]))
+        found = gradient_statistics(matrix, ops.convert_to_tensor(counts), ops.convert_to_tensor(scale))
+        if read[0].whole is None:
+            return found
+        sums, nonfinite = backend.sums_and_nonfinite([one.whole for one in read])
+        means = sums / ops.convert_to_tensor(counts * scale)
+        is_known = ops.logical_and(ops.isfinite(means), nonfinite == 0)
+        return found._replace(mean=ops.where(is_known, means, found.mean), nonfinite=nonfinite)
+
+    def _in_order(self, together: Any, order: list[int]) -> GradientStatistics:
+        """The statistics of all kernels, of columns for some of them in another order."""
+        kernels = len(self._sizes)
+        if order != list(range(kernels)):
+            if len(order) < kernels:
+                together = ops.concatenate([together, ops.zeros((together.shape[0], 1))], axis=1)
+            places = [order.index(i) if i in order else len(order) for i in range(kernels)]
+            together = ops.take(together, np.array(places, "int32"), axis=1)
+        return GradientStatistics(*ops.unstack(together, axis=0))
+
+
+def _filled_up(vectors: list[Any]) -> list[Any]:
+    """Vectors with zeros behind them, all of the largest one's length."""
+    if len(vectors) == 1:
+        return vectors
+    width = max(vector.shape[0] for vector in vectors)
+    return [
+        vector if vector.shape[0] == width else ops.concatenate([vector, ops.zeros((width - vector.shape[0],))])
+        for vector in vectors
+    ]

@@ -1,0 +1,301 @@
+"""TensorFlow: a step is traced into a graph, and what it leaves behind is kept in variables."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..keras_internals import before_apply, before_compute_loss, inner_optimizer
+
+END_OF_DATA = (StopIteration, tf.errors.OutOfRangeError)
+"""What a train function raises where its iterator ends."""
+
+NEVER = 2**31 - 1
+
+
+class Recording:
+    """The train function of one `fit` whose steps are recorded.
+
+    Needs `Model.make_train_function` and `Model.train_function`, and the attribute `distribute_strategy` of Keras's
+    TensorFlow trainer: the strategy in whose scope a model was compiled can be asked for nowhere else.
+
+    Args:
+        model: a compiled `keras.Model`.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._strategy = model.distribute_strategy
+        self.replicas = self._strategy.num_replicas_in_sync
+
+    @property
+    def can_see_predictions(self) -> bool:
+        """Whether predictions can be read in a step: not where XLA compiles it.
+
+        There reading them would change the order of computations, and with it the last digits of the weights.
+        """
+        return not self._model.jit_compile
+
+    def new_train_function(self) -> Callable:
+        """Return what the model would train by, not traced yet; the model keeps its own train function."""
+        model, own = self._model, self._model.train_function
+        model.train_function = None  # so that one is made, even by a class whose method does not take `force`
+        try:
+            model.make_train_function()
+            made = model.train_function
+        finally:
+            model.train_function = own
+        if made is None:
+            raise RuntimeError("make_train_function made no train function")
+        return made
+
+    def sampler(self, takes_every_step: bool = False) -> "Sampler":
+        """Return a new sampler of this training's steps; its argument is that of `Sampler`."""
+        with self._scope():
+            return Sampler(takes_every_step)
+
+    def accumulator(self, initial: Any, join: Callable[[Any, Any], Any]) -> "Accumulator":
+        """Return a new accumulator; its arguments are those of `Accumulator`."""
+        with self._scope():
+            return Accumulator(initial, join)
+
+    def _scope(self) -> contextlib.AbstractContextManager:
+        """The strategy's scope; in a step, which has entered it, it must not be entered again."""
+        is_entered = tf.distribute.get_strategy() is self._strategy
+        return contextlib.nullcontext() if is_entered else self._strategy.scope()
+
+    def summed_over_replicas(self, tensors: dict[int, Any]) -> dict[int, Any]:
+        """Return the sum of each tensor over the replicas of a distribution strategy; called in a step."""
+        if self.replicas == 1:
+            return tensors
+        context = tf.distribute.get_replica_context()
+        return {key: context.all_reduce("sum", tf.convert_to_tensor(tensor)) for key, tensor in tensors.items()}
+
+
+class Sampler:
+    """Counts the steps of an epoch and tells which of them are looked at: every `stride`-th before step `end`."""
+
+    def __init__(self, takes_every_step: bool = False) -> None:
+        self.takes_every_step = takes_every_step
+        self._state = _variable_of_each_replica(np.array([0, 1, NEVER], "int32"))  # steps counted, stride, end
+
+    def begin_epoch(self, stride: int = 1, end: int = NEVER) -> None:
+        """Count from 0 again."""
+        self._state.assign([0, stride, end])
+
+    def is_due(self) -> Any:
+        """Return whether this step is looked at, True or a Boolean tensor; called in a step."""
+        if self.takes_every_step:
+            return True
+        step, stride, end = tf.unstack(self._state)
+        return tf.equal(step % stride, 0) & (step < end)
+
+    def step(self) -> Any:
+        """Return the number of this step, from 0; called in a step."""
+        return self._state[0]
+
+    def number(self) -> Any:
+        """Return the number of this step among those looked at, from 0; called in a step that is."""
+        step, stride, _ = tf.unstack(self._state)
+        return step // stride
+
+    def count(self) -> None:
+        """Count this step; called in a step."""
+        self._state.assign_add([1, 0, 0])
+
+    def read(self) -> int:
+        """Return the number of steps counted in this epoch."""
+        return int(self._state.numpy()[0])
+
+
+class Accumulator:
+    """Keeps one value, to which what steps compute is joined.
+
+    The value is a tree (NamedTuples, dicts, lists) of float32 tensors, held in one variable.
+
+    Args:
+        initial: the value before the first step, of NumPy arrays.
+        join: function of the value and of what one step computed; returns the new value.
+    """
+
+    def __init__(self, initial: Any, join: Callable[[Any, Any], Any]) -> None:
+        self._structure = initial
+        self._shapes = [np.shape(leaf) for leaf in tf.nest.flatten(initial)]
+        self._sizes = [int(np.prod(shape)) for shape in self._shapes]
+        self._join = join
+        self._initial = self._packed(tf.nest.map_structure(lambda leaf: tf.constant(leaf, tf.float32), initial))
+        self._variable = _variable_of_each_replica(self._initial)
+
+    def add(self, compute: Callable[[], Any], at: Sampler | None = None, condition: Any = True) -> None:
+        """Join what a step computes to the value; called in a step.
+
+        Args:
+            compute: function that returns what the step computed.
+            at: tells whether this step is looked at; None looks at every step.
+            condition: a Boolean tensor, false where this step does not count.
+        """
+
+        def add() -> tf.Tensor:
+            value = self._unpacked(tf.convert_to_tensor(self._variable))
+            self._variable.assign(self._packed(self._join(value, compute())))
+            return tf.constant(0)
+
+        conditions = [
+            one for one in (None if at is None or at.takes_every_step else at.is_due(), condition) if one is not None
+        ]
+        if conditions:
+            tf.cond(tf.reduce_all(conditions), add, lambda: tf.constant(0))
+        else:
+            add()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._variable.assign(self._initial)
+
+    def read(self) -> Any:
+        """Return the value as NumPy arrays."""
+        return self._unpacked(self._variable.numpy())
+
+    def _packed(self, value: Any) -> tf.Tensor:
+        leaves = tf.nest.flatten(value)
+        if len(leaves) == 1:
+            return tf.reshape(leaves[0], [-1])
+        return tf.concat([tf.reshape(leaf, [-1]) for leaf in leaves], axis=0)
+
+    def _unpacked(self, vector: Any) -> Any:
+        split = np.split(vector, np.cumsum(self._sizes)[:-1]) if isinstance(vector, np.ndarray) else None
+        pieces = tf.split(vector, self._sizes) if split is None else split
+        leaves = [
+            piece.reshape(shape) if isinstance(piece, np.ndarray) else tf.reshape(piece, shape)
+            for piece, shape in zip(pieces, self._shapes, strict=True)
+        ]
+        return tf.nest.pack_sequence_as(self._structure, leaves)
+
+
+def _variable_of_each_replica(value: Any) -> tf.Variable:
+    """Return a variable that each replica of a distribution strategy keeps for itself; read is the first replica's."""
+    return tf.Variable(
+        value,
+        trainable=False,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+
+
+@contextlib.contextmanager
+def listen_to_gradients(
+    optimizer: keras.optimizers.Optimizer,
+    take: Callable[[list[Any], list[keras.Variable], Any], None],
+    count_begun: Callable[[list[Any]], None],
+) -> Iterator[None]:
+    """While open, hand over the gradients of each step, unscaled, that the optimizer is going to apply.
+
+    Args:
+        optimizer: the optimizer that the train step calls.
+        take: called with a list of gradients (tensor, `IndexedSlices` or None), the list of their variables, and
+            whether the step is going to be applied: a Boolean tensor, or True where it surely is.
+        count_begun: called with the gradients where loss scaling may still drop the step.
+    """
+    inner = inner_optimizer(optimizer)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(before_apply(inner, lambda gradients, variables: take(gradients, variables, True)))
+        if inner is not optimizer:
+            stack.enter_context(before_apply(optimizer, lambda gradients, variables: count_begun(gradients)))
+        yield
+
+
+def listen_to_batches(model: keras.Model, take: Callable[..., None]) -> contextlib.AbstractContextManager:
+    """Return a context in which each step's batch is handed over.
+
+    Args:
+        model: the model that is trained.
+        take: called with the named arguments `inputs`, `targets`, `sample_weights` and `predictions`.
+    """
+    return before_compute_loss(model, take)
+
+
+def compiled(variables: Sequence[keras.Variable], function: Callable[[], Any]) -> Callable[[], np.ndarray]:
+    """Return a compiled function that calls `function` on the values that variables have then, and changes none.
+
+    Args:
+        variables: all variables whose values `function` reads.
+        function: returns a tensor; it is called here already, once.
+    """
+
+    def stateless() -> Any:
+        with keras.StatelessScope():  # in it nothing that layers keep is assigned, such as the states of an RNN
+            return function()
+
+    traced = tf.function(stateless, autograph=False).get_concrete_function()
+    return lambda: traced().numpy()
+
+
+def once_computed(tensors: Sequence[Any]) -> contextlib.AbstractContextManager:
+    """Return a context whose operations wait for tensors, some of which may be None.
+
+    At the end of data of unknown length TensorFlow starts one more step, and what does not wait for its batch runs all
+    the same. (Keras's own `optimizer.iterations` is one too high after such an epoch.)
+    """
+    present = [tensor for tensor in tensors if tensor is not None]
+    return tf.control_dependencies(tf.nest.flatten(present, expand_composites=True))
+
+
+def outside_the_step() -> contextlib.AbstractContextManager:
+    """Return a context in which variables can be made and read while a step is traced."""
+    return tf.init_scope()
+
+
+def have_values(variables: Sequence[keras.Variable]) -> bool:
+    """Return whether variables can be read.
+
+    Those that a step makes while TensorFlow traces it get their values after the trace, and TensorFlow traces the step
+    once more before it runs. Needs that `Variable.value` is a `tf.Variable`.
+    """
+    return all(bool(variable.value.is_initialized()) for variable in variables)
+
+
+def array_of(variable: keras.Variable) -> np.ndarray:
+    """Return the value of a variable as an array, which may be the variable's own memory."""
+    return variable.value.numpy()
+
+
+def is_batch_array(array: Any) -> bool:
+    """Return whether something in a batch is a dense tensor of numbers or Booleans, of rank 1 or more."""
+    if isinstance(array, tf.RaggedTensor | tf.SparseTensor | tf.IndexedSlices):
+        return False
+    if getattr(array, "dtype", None) is None or not tf.TensorShape(array.shape).rank:
+        return False
+    dtype = tf.as_dtype(array.dtype)
+    return dtype.is_floating or dtype.is_integer or dtype.is_bool
+
+
+def dense(gradient: Any) -> tuple[Any, bool]:
+    """Return a gradient as a tensor, and whether it holds only the rows that were looked up, each once, and zeros."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return tf.convert_to_tensor(gradient), False
+    order = tf.argsort(gradient.indices)  # XLA cannot compile `tf.unique`
+    indices, values = tf.gather(gradient.indices, order), tf.gather(gradient.values, order)
+    is_new = tf.concat([[0], tf.cast(indices[1:] != indices[:-1], tf.int32)], axis=0)
+    return tf.math.unsorted_segment_sum(values, tf.cumsum(is_new), tf.size(indices)), True
+
+
+def elements_at(vector: Any, places: np.ndarray) -> Any:
+    """Return the elements of a vector at some places."""
+    return tf.gather(vector, places)
+
+
+def sums_and_nonfinite(vectors: Sequence[Any]) -> tuple[Any, Any]:
+    """Return for each vector its sum, and the number of elements that are NaN or infinite.
+
+    Only where a sum is not finite is every element looked at again.
+    """
+    sums = tf.stack([tf.reduce_sum(vector) for vector in vectors])
+
+    def counted() -> tf.Tensor:
+        return tf.stack([tf.reduce_sum(tf.cast(~tf.math.is_finite(vector), tf.float32)) for vector in vectors])
+
+    nonfinite = tf.cond(tf.reduce_all(tf.math.is_finite(sums)), lambda: tf.zeros_like(sums), counted)
+    return sums, nonfinite
