@@ -4,17 +4,17 @@ import contextlib
 import re
 import textwrap
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
+from ._errors import NothingToWatchError
+from .keras_internals import running_callback_list
+
 LONGEST_REASON = 300
 """Characters of an exception's message that a warning quotes, at most."""
-
-
-class NothingToWatchError(ValueError):
-    """What a callback is to watch is not there; the message says so in sentences for the user."""
 
 
 class GuardedCallback(keras.callbacks.Callback):
@@ -24,6 +24,7 @@ class GuardedCallback(keras.callbacks.Callback):
     `_epoch_begin`, `_epoch_end` and `_train_end`, which a subclass overrides. The first exception that comes out of
     one of them, or of anything else that runs through `guarded`, switches the callback off until the next `fit`: it
     releases what it holds, and the training goes on without it. When training ends, one warning says what happened.
+    What it holds it releases too when `fit` ends with an exception, as soon as Python has discarded what `fit` held.
     Only an `Exception` that was raised inside is caught: `KeyboardInterrupt` passes, and so does what the user's own
     code raises, as it does not run inside.
 
@@ -40,6 +41,7 @@ class GuardedCallback(keras.callbacks.Callback):
         self._is_off = False
         self._trouble: str | None = None
         self._last_epoch: int | None = None  # the last one that ended in this `fit`
+        self._end_of_fit: weakref.finalize | None = None
 
     @property
     def trouble(self) -> str | None:
@@ -61,6 +63,10 @@ class GuardedCallback(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._is_off, self._trouble, self._last_epoch = False, None, None
+        self._forget_the_fit()
+        callbacks = running_callback_list()
+        if callbacks is not None:
+            self._end_of_fit = weakref.finalize(callbacks, self._release_after_an_exception)
         self.guarded(self._train_begin, logs)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -71,10 +77,21 @@ class GuardedCallback(keras.callbacks.Callback):
         self._last_epoch = epoch
 
     def on_train_end(self, logs: dict | None = None) -> None:
+        self._forget_the_fit()
         self.guarded(self._train_end, logs)
         self.guarded(self._release)
         if self.trouble and self.warns:
             warnings.warn(f"{type(self).__name__} {self.trouble} Training was not affected.", stacklevel=2)
+
+    def _forget_the_fit(self) -> None:
+        if self._end_of_fit is not None:
+            self._end_of_fit.detach()
+            self._end_of_fit = None
+
+    def _release_after_an_exception(self) -> None:
+        """Called when `fit` is over and `on_train_end` was not."""
+        self._end_of_fit = None
+        self.guarded(self._release)
 
     def _train_begin(self, logs: dict | None = None) -> None:
         """What `on_train_begin` does, guarded; and so on."""
@@ -91,7 +108,7 @@ class GuardedCallback(keras.callbacks.Callback):
             setattr(self, name, None)
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | dict.fromkeys(self._OF_A_FIT)
+        return vars(self) | dict.fromkeys((*self._OF_A_FIT, "_end_of_fit"))
 
 
 def _reason(error: Exception) -> str:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from . import backend
-from ._guard import NothingToWatchError
+from ._errors import NothingToWatchError
 from ._statistics import ActivationStatistics, activation_statistics
 from .evidence import QUANTITIES
 from .keras_internals import after_call, nonlinear_layers, nonlinearity, unused_name

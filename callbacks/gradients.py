@@ -10,7 +10,7 @@ from keras import ops
 
 from . import backend
 from ._elements import GradientReader
-from ._guard import NothingToWatchError
+from ._errors import NothingToWatchError
 from ._histogram_sample import HistogramSample
 from ._statistics import GradientStatistics
 from .evidence import QUANTITIES
@@ -114,7 +114,7 @@ class GradientMonitor(Monitor):
     @property
     def sampled_steps_history(self) -> np.ndarray:
         """Int array of shape (epochs,): the steps looked at."""
-        return np.array([epoch.counts["sampled_steps"] for epoch in self._recorded], int)
+        return np.array([epoch.counts.get("sampled_steps", 0) for epoch in self._recorded], int)
 
     @property
     def skipped_steps_history(self) -> np.ndarray:
@@ -171,6 +171,7 @@ class GradientMonitor(Monitor):
         return "Name the one that trains the model, if there is one: `optimizer=...`."
 
     def _epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        super()._epoch_begin(epoch, logs)
         if self._recorder is not None:
             self._recorder.begin_epoch(self._recorder.expected_steps)
 

@@ -6,12 +6,13 @@ places to mend are here and there.
 """
 
 import contextlib
+import inspect
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import keras
 
-from ._guard import NothingToWatchError
+from ._errors import NothingToWatchError
 
 
 def kernels(model: keras.Model) -> dict[str, keras.Variable]:
@@ -194,6 +195,21 @@ def initializer_name(layer: keras.layers.Layer, variable: keras.Variable) -> str
     """
     initializer = getattr(layer, f"{variable.name}_initializer", None)
     return None if initializer is None else type(initializer).__name__
+
+
+def running_callback_list() -> keras.callbacks.CallbackList | None:
+    """Return the `CallbackList` whose hook is running, None where a hook is called in another way.
+
+    Only `fit` holds it, so it goes when `fit` does, in whatever way: Keras calls no hook when `fit` ends with an
+    exception. Needs that the list is called `self` where it calls its callbacks. A hook for that would replace it.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, keras.callbacks.CallbackList):
+            return owner
+        frame = frame.f_back
+    return None
 
 
 def inner_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:

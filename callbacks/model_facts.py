@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from . import backend
-from ._guard import NothingToWatchError
+from ._errors import NothingToWatchError
 from .keras_internals import (
     activation_name,
     initializer_name,

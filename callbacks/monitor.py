@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from . import backend, plots
 from ._guard import GuardedCallback
 from .keras_internals import is_built
-from .tensorboard import LayerArray, SummaryWriter
+from .tensorboard import LayerArray, RunReader, SummaryWriter
 from .train_function import TrainFunctionTap
 
 
@@ -77,6 +77,7 @@ class Monitor(GuardedCallback):
         self._names: list[str] = []
         self._recorded: list[_RecordedEpoch] = []
         self._is_watching = False
+        self._is_first_epoch = True  # of a `fit`
         self._writer: SummaryWriter | None = None
         self._tap: TrainFunctionTap | None = None
         self._listener: Callable[[], contextlib.AbstractContextManager] | None = None  # what `_tap` was given
@@ -122,8 +123,29 @@ class Monitor(GuardedCallback):
         del self._recorded[sum(recorded.number < epoch for recorded in self._recorded) :]
         super().on_epoch_begin(epoch, logs)
 
+    def _epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        if self._is_first_epoch and epoch > 0 and self._writer is not None:
+            self._writer.resume(epoch)
+            if not self._recorded:
+                self._recall(epoch)
+        self._is_first_epoch = False
+
+    def _recall(self, epoch: int) -> None:
+        """Read what an earlier process recorded of the epochs before this one, in which training resumes."""
+        assert self.log_dir is not None
+        reader = RunReader(self.log_dir)
+        reader.update()
+        read = {name: reader.rows(f"{self.PREFIX}_{name}", self._names) for name in self.quantities}
+        columns: set[int] = set()
+        for before in sorted(set.intersection(*map(set, read.values())) if read else set()):
+            row = {name: rows[before] for name, rows in read.items()}
+            counts = {name: series[before] for name, series in reader.counts.items() if before in series}
+            columns |= {i for i in range(len(self._names)) if any(not np.isnan(values[i]) for values in row.values())}
+            if before < epoch:
+                self._recorded.append(_RecordedEpoch(before, row, counts, sorted(columns)))
+
     def _train_begin(self, logs: dict | None = None) -> None:
-        self._is_watching = False
+        self._is_watching, self._is_first_epoch = False, True
         if is_built(self.model):
             self._begin_watching()
 

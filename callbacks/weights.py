@@ -70,8 +70,16 @@ class WeightNormMonitor(Monitor):
         watched = kernels(self.model)
         self._kernels = list(watched.values())
         self.begin(list(watched))
+        self._begin_to_compare()
+
+    def _begin_to_compare(self) -> None:
         self._before = self._values()
         self._l1_before, _ = l1_norms(self._before)
+
+    def _epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        if self._is_first_epoch and self._is_watching:  # by now another callback may have restored weights
+            self._begin_to_compare()
+        super()._epoch_begin(epoch, logs)
 
     def _epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if not self._is_watching:  # nobody saw the weights as they began

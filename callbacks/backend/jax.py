@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras.src.backend.jax import trainer as keras_trainer
 
-from .._guard import NothingToWatchError
+from .._errors import NothingToWatchError
 from ..keras_internals import before_compute_loss, inner_optimizer, replaced_method
 
 END_OF_DATA = (StopIteration,)
@@ -40,6 +40,7 @@ class Recording:
         self._samplers: list[Sampler] = []
         self._accumulators: list[Accumulator] = []
         self._handed: dict[str, Any] | None = None  # while a step is traced, what accumulators were handed in it
+        self._trace: Any = None  # of the step that is traced
         self._sources: dict[str, tuple[Accumulator, Sampler | None, int]] = {}
 
     def new_train_function(self) -> Callable:
@@ -52,7 +53,7 @@ class Recording:
             )
 
         def recorded_step(state: Any, data: Any, settings: list[Any]) -> tuple[Any, Any, dict[str, Any]]:
-            self._handed = {}
+            self._handed, self._trace = {}, _trace_of(jax.tree.leaves((state, data))[0])
             for sampler, setting in zip(self._samplers, settings, strict=True):
                 sampler.enter(setting)
             try:
@@ -94,6 +95,11 @@ class Recording:
     def hand(self, accumulator: "Accumulator", sampler: "Sampler | None", counts: Any, computed: Any) -> None:
         """Make something a result of the step that is traced: what it computed, and whether that counts."""
         assert self._handed is not None
+        if any(_trace_of(leaf) not in (None, self._trace) for leaf in jax.tree.leaves((counts, computed))):
+            raise NothingToWatchError(
+                "The train step hands over its gradients or its batch inside a function that JAX transforms, such as a "
+                "branch of jax.lax.cond, which nothing but its results can leave."
+            )
         key = f"{self._accumulators.index(accumulator)}.{len(self._handed)}"
         self._handed[key] = (counts, computed)
         self._sources[key] = (accumulator, sampler, 0 if sampler is None else sampler.counted)
@@ -101,6 +107,11 @@ class Recording:
     def summed_over_replicas(self, tensors: dict[int, Any]) -> dict[int, Any]:
         """Return the tensors: what a step computes on several devices is summed already."""
         return tensors
+
+
+def _trace_of(value: Any) -> Any:
+    """What a traced value belongs to, None for an array; needs the attribute `_trace` of JAX's tracers."""
+    return getattr(value, "_trace", None)
 
 
 class Sampler:

@@ -18,7 +18,7 @@ from ..gradients import GradientMonitor
 from ..keras_internals import is_built, nonlinear_layers
 from ..model_facts import model_facts
 from ..monitor import Monitor, scalar_metrics
-from ..tensorboard import LayerArray, SummaryWriter
+from ..tensorboard import LayerArray, RunReader, SummaryWriter
 from ..train_function import TrainFunctionTap
 from ..weights import WeightNormMonitor
 from . import rules, wording
@@ -104,6 +104,7 @@ class Diagnosis(GuardedCallback):
         self._tap: TrainFunctionTap | None = None
         self._has_seen_data = False
         self._was_built = True  # when training began
+        self._is_first_epoch = True  # of a `fit`
         self._said: set[str] = set()  # rules whose findings were printed before the end
         self._findings: list[Finding] = []
         self._judged: Any = None  # the epochs and facts that `_findings` are about
@@ -174,6 +175,7 @@ class Diagnosis(GuardedCallback):
         self._monitors.on_train_begin(logs)
         self._facts = self._model_facts()
         self._next_check, self._written, self._stopped_by = 0, [], None
+        self._is_first_epoch = True
         self._said, self._has_seen_data, self._judged = set(), False, None
         if self.log_dir is not None and self._writer is None:
             self._writer = SummaryWriter.open(self.log_dir)
@@ -240,9 +242,29 @@ class Diagnosis(GuardedCallback):
         self._monitors.on_epoch_begin(epoch, logs)
         self._metrics = {recorded: row for recorded, row in self._metrics.items() if recorded < epoch}
         self._predictions = {recorded: row for recorded, row in self._predictions.items() if recorded < epoch}
+        if self._is_first_epoch and epoch > 0 and not self._metrics and self.log_dir is not None:
+            self._recall(epoch)
+        self._is_first_epoch = False
         if self._batches is not None:
             steps = self.params.get("steps") if self.params else None
             self._batches.begin_epoch(not self._has_seen_data, steps)
+
+    def _recall(self, epoch: int) -> None:
+        """Read what an earlier process recorded before this epoch, in which training resumes."""
+        assert self.log_dir is not None
+        reader = RunReader(self.log_dir)
+        reader.update()
+        evidence = reader.evidence()
+        if evidence is None:
+            return
+        self._facts = reader.facts | self._facts
+        for row, before in enumerate(evidence.epochs):
+            if before < epoch:
+                self._metrics[before] = {name: float(values[row]) for name, values in evidence.metrics.items()}
+                if evidence.predictions is not None:
+                    self._outputs = list(evidence.predictions.layers)
+                    recorded = evidence.predictions.history
+                    self._predictions[before] = {name: values[row].tolist() for name, values in recorded.items()}
 
     def _epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._monitors.on_epoch_end(epoch, logs)

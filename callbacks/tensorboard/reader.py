@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from .writer import LAYERS, PLUGIN, SCALAR, SUMMARY
 QUANTITY = re.compile(r"(gradient|weight|activation|prediction)_(\w+)")
 SCALAR_OF_A_LAYER = re.compile(rf"({QUANTITY.pattern})/(.+)")
 """A quantity of one layer: all that versions before 0.3 wrote, and now only what is charted in other tabs."""
+COUNT = re.compile(r"gradient_((?:sampled|skipped)_steps)")
 METRIC = re.compile(r"(?:Summary|diagnosis)/(.+)")
 """A metric of an epoch; versions before 0.3 wrote `diagnosis/`."""
 OURS = (LAYERS, SUMMARY, "diagnosis/", "epoch_")
@@ -104,6 +105,7 @@ class RunReader:
     Attributes:
         facts: what is known of the model and the data.
         metrics: dict of name to epoch to value.
+        counts: dict of `sampled_steps` or `skipped_steps` to epoch to value.
 
     >>> reader = RunReader("logs/run1")
     >>> reader.update()
@@ -116,6 +118,7 @@ class RunReader:
         self.directory = Path(directory)
         self.facts: dict[str, Any] = {}
         self.metrics: dict[str, Series] = {}
+        self.counts: dict[str, Series] = {}
         self._quantities: dict[str, _Quantity] = {}
         self._files: dict[Path, EventFile] = {}
         self._scalars: dict[str, dict[str, Series]] = {}  # quantity to layer; of files that hold no arrays
@@ -144,6 +147,13 @@ class RunReader:
     def quantities(self) -> list[str]:
         """The quantities that were recorded, by names like `gradient_abs_mean`."""
         return [*dict.fromkeys([*self._quantities, *self._scalars])]
+
+    def rows(self, quantity: str, names: Sequence[str]) -> dict[int, np.ndarray]:
+        """Return what was recorded of a quantity of these layers, epoch to an array; nothing where they are others."""
+        found = self._quantities.get(quantity)
+        if found is None or {*found.names} != {*names}:
+            return {}
+        return {epoch: _rearranged(found.names, names, row).astype("float64") for epoch, row in found.rows.items()}
 
     def evidence(self) -> Evidence | None:
         """All that was recorded; None where that is not one whole epoch."""
@@ -190,18 +200,28 @@ class RunReader:
             is_of_old_version = SCALAR_OF_A_LAYER.fullmatch(tag) and not self._has_arrays
             if HISTOGRAM.fullmatch(tag) or is_of_old_version:  # which wrote both into one event, scalars first
                 self._histograms.setdefault(epoch, []).append((file, offset))
-            return bool(is_of_old_version) or tag.startswith(OURS)
+            return bool(is_of_old_version or COUNT.fullmatch(tag)) or tag.startswith(OURS)
 
         for event in file.new_events(is_wanted):
+            if event.HasField("session_log"):  # the run was resumed: a new process trained these epochs again
+                self._forget(event.step)
             for value in event.summary.value:
                 self._take(event.step, value)
+
+    def _forget(self, epoch: int) -> None:
+        """Forget this epoch and later ones."""
+        of_layers = [series for by_layer in self._scalars.values() for series in by_layer.values()]
+        by_epoch: list[dict[int, Any]] = [quantity.rows for quantity in self._quantities.values()]
+        for recorded in (*by_epoch, *of_layers, *self.metrics.values(), *self.counts.values(), self._histograms):
+            for one in [one for one in recorded if one >= epoch]:
+                del recorded[one]
 
     def _take(self, epoch: int, value: summary_pb2.Summary.Value) -> None:
         tag = value.tag
         plugin = value.metadata.plugin_data.plugin_name or self._plugins.get(tag, "")
         self._plugins[tag] = plugin
         if tag in (f"{LAYERS}facts", "diagnosis/facts") and plugin in (PLUGIN, "diagnosis"):  # the latter before 0.3
-            self.facts = json.loads(value.tensor.string_val[0])
+            self.facts |= json.loads(value.tensor.string_val[0])
         elif tag.startswith(LAYERS) and plugin == PLUGIN:
             self._has_arrays = True
             self._take_array(epoch, tag.removeprefix(LAYERS), value)
@@ -211,6 +231,8 @@ class RunReader:
                 quantity, kind, name, layer = match.groups()
                 if name in QUANTITIES[kind]:
                     self._scalars.setdefault(quantity, {}).setdefault(layer, {})[epoch] = number
+            elif match := COUNT.fullmatch(tag):
+                self.counts.setdefault(match[1], {})[epoch] = number
             elif (match := METRIC.fullmatch(tag)) and match[1] != "findings":
                 self.metrics.setdefault(match[1], {})[epoch] = number
             elif tag.startswith("epoch_"):

@@ -94,6 +94,7 @@ class SummaryWriter:
         self._last_metrics: dict[str, tuple[int, str]] = {}  # epoch and value of each, as they were last written
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{next(self._count)}"
         self._path = log_dir / name
+        self._resumed_at: int | None = None
         self._failed = False
         self._file: BinaryIO | None = None
         try:
@@ -140,6 +141,20 @@ class SummaryWriter:
         try:
             self._add(*(_event(step, group) for group in (ours, others, large) if group))
             self._path.stat()  # writing to an open file that was deleted raises nothing
+        except OSError as error:
+            self._give_up("can no longer be written", error)
+
+    def resume(self, step: int) -> None:
+        """Say that what the directory's files hold of this step and later ones is of no account: a run is resumed.
+
+        TensorBoard and `RunReader` forget it then. Further calls with the same step write nothing.
+        """
+        if self._failed or self._resumed_at == step:
+            return
+        self._resumed_at = step
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        try:
+            self._add(event_pb2.Event(step=step, session_log=start))
         except OSError as error:
             self._give_up("can no longer be written", error)
 

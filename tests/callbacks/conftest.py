@@ -1,5 +1,15 @@
+import keras
 import numpy as np
 import pytest
+
+BACKEND = keras.backend.backend()
+ONLY_ON = {
+    "tensorflow": ["test_only_tensorflow.py", "test_distributed.py", "test_wheel.py", "tensorboard/test_tab.py"],
+    "jax": ["test_only_jax.py"],
+}
+"""Tests of what one backend has, and of what is the same on all of them."""
+
+collect_ignore = [name for backend, names in ONLY_ON.items() if backend != BACKEND for name in names]
 
 
 @pytest.fixture
