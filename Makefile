@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach name,python3 python python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print(sys.executable)' 2>/dev/null)))
 
-.PHONY: tutorial test check coverage docs notebooks benchmark
+.PHONY: tutorial test test-jax test-torch check coverage docs notebooks benchmark
 
 tutorial: $(VENV)/installed
 	@$(BIN)/python -m tutorials run vanishing
@@ -25,6 +25,18 @@ test: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/pytest -p no:nbval -n 2 --dist loadgroup
 	XLA_FLAGS=--xla_backend_optimization_level=0 $(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env notebooks
+
+# The tests of the callbacks with Keras on JAX and on PyTorch, each in an environment of its own without TensorFlow;
+# `make test-jax ONLY=tests/callbacks/test_weights.py` runs some of them.
+ONLY := tests/callbacks
+test-jax test-torch: test-%: .venv-%/installed
+	KERAS_BACKEND=$* .venv-$*/bin/pytest -n 2 --dist loadgroup $(ONLY)
+
+.venv-%/installed: tests/requirements-%.txt
+	@test -n "$(PYTHON)" || { echo "make: this project needs Python 3.11, 3.12 or 3.13, and none is on the PATH." >&2; exit 2; }
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-$*.txt
+	@touch $@
 
 # Which lines the quick tests do not reach.
 coverage: $(VENV)/installed

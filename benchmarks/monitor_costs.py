@@ -1,38 +1,45 @@
-"""What watching costs: the time of an epoch with callbacks over its time without, for three models.
+"""What watching costs: the time of a training with callbacks over its time without, for five models.
 
-Run with `make benchmark`. Each row is measured in turn with a training without callbacks, several times, in
-one process. As in `timeit`, the fastest epoch counts, on both sides: other programs can only make it slower. Beside
-it, the ratio of the processor time that all threads of the process took.
+Run with `python -m benchmarks.monitor_costs`, or `make benchmark`; with KERAS_BACKEND set, on JAX or PyTorch.
+
+The time is that of the whole `fit` less its first epoch, so that everything counts that the callbacks do in an epoch,
+between epochs and at the end. A training with and one without are measured in turn, five pairs in one process; the
+number is the median of their ratios. Beside it: the ratio of the processor time of all threads, the milliseconds that
+an epoch takes longer, and the seconds that the first epoch takes longer, in which the train step is compiled.
+`--memory` measures instead, in a process for each, by how much the largest memory in use grows.
 """
 
 import argparse
+import resource
+import subprocess
+import sys
 import tempfile
 import time
 
-from tutorials.lab import two_circles, whole_epochs
-from tutorials.vanishing import deep_tanh
-
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import layers
 
 from callbacks import ActivationMonitor, Diagnosis, GradientMonitor, WeightNormMonitor
 
 RANDOM = np.random.RandomState(0)
+PROBE = 256
+"""Samples of the probe batch."""
 
 
 class Clock(keras.callbacks.Callback):
-    """Notes when each epoch ends, by the clock on the wall and by the processors', all callbacks included."""
+    """Notes when the first epoch begins and when it ends, by the clock on the wall and by the processors'."""
+
+    @staticmethod
+    def now():
+        return np.array([time.perf_counter(), time.process_time()])
 
     def on_train_begin(self, logs=None):
-        self.ends = []
+        self.first_ends = None
 
     def on_epoch_end(self, epoch, logs=None):
-        self.ends.append((time.perf_counter(), time.process_time()))
-
-    def milliseconds(self):
-        """The fastest epoch after the first, in which the functions are compiled: wall, processors."""
-        return 1000 * np.diff(self.ends, axis=0).min(axis=0)
+        if self.first_ends is None:
+            self.first_ends = self.now()
 
 
 class TapeEachEpoch(keras.callbacks.Callback):
@@ -40,12 +47,15 @@ class TapeEachEpoch(keras.callbacks.Callback):
 
     def __init__(self, x, y, run):
         super().__init__()
-        self.x, self.y, self.run = tf.constant(x), tf.constant(y), run
+        self.x, self.y, self.run = x, y, run
 
     def on_train_begin(self, logs=None):
-        self.writer = tf.summary.create_file_writer(self.run)
+        import tensorflow as tf
+
+        self.tf, self.writer = tf, tf.summary.create_file_writer(self.run)
 
     def on_epoch_end(self, epoch, logs=None):
+        tf = self.tf
         with tf.GradientTape() as tape:
             loss = self.model.compute_loss(self.x, self.y, self.model(self.x, training=True))
         gradients = tape.gradient(loss, self.model.trainable_variables)
@@ -55,40 +65,70 @@ class TapeEachEpoch(keras.callbacks.Callback):
                 tf.summary.scalar(variable.path, tf.reduce_mean(tf.abs(gradient)))
 
 
-def tutorial(epochs, share):
-    """The tutorial's deep tanh network; returns a function that trains it with callbacks, and its data."""
+def tutorial():
+    """Deep tanh through whole_epochs, 2 ms an epoch."""
+    from tutorials.lab import two_circles, whole_epochs
+    from tutorials.vanishing import deep_tanh
+
     (x, y), test = two_circles()
     model = deep_tanh.build_model()
     whole_epochs(model, seed=1)
-    options = {"validation_data": test, "epochs": epochs or 100, "verbose": 0}
-    return lambda callbacks: model.fit(x, y, callbacks=callbacks, **options), x, y
+    options = {"validation_data": test, "verbose": 0}
+    return lambda callbacks, epochs: model.fit(x, y, epochs=epochs or 300, callbacks=callbacks, **options), x, y
 
 
-def mlp(epochs, share):
-    """Two large dense layers on random numbers."""
-    sizes = [(1000, "relu"), (500, "relu"), (10, "softmax")]
-    model = keras.Sequential([keras.Input((784,)), *(keras.layers.Dense(*size) for size in sizes)])
-    return keras_fit(model, RANDOM.rand(int(60000 * share), 784), 128, epochs)
+def mlp():
+    """Dense 784-1000-500-10, batches of 128, 50 steps."""
+    stack = [layers.Dense(1000, "relu"), layers.Dense(500, "relu"), layers.Dense(10, "softmax")]
+    return classifier(keras.Sequential([keras.Input((784,)), *stack]), RANDOM.rand(6400, 784), 128, 10)
 
 
-def convnet(epochs, share):
-    """Three convolutions on random numbers."""
-    convolutions = [keras.layers.Conv2D(channels, 3, activation="relu", strides=2) for channels in (16, 32, 32)]
-    model = keras.Sequential(
-        [keras.Input((32, 32, 3)), *convolutions, keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
-    )
-    return keras_fit(model, RANDOM.rand(int(19200 * share), 32, 32, 3), 64, epochs)
+def convnet():
+    """Three convolutions, images of 32 x 32 x 3, batches of 64, 20 steps."""
+    convolutions = [layers.Conv2D(channels, 3, activation="relu", strides=2) for channels in (16, 32, 32)]
+    stack = [keras.Input((32, 32, 3)), *convolutions, layers.Flatten(), layers.Dense(10, "softmax")]
+    return classifier(keras.Sequential(stack), RANDOM.rand(1280, 32, 32, 3), 64, 10)
 
 
-def keras_fit(model, x, batch_size, epochs):
-    """Return a function that trains a model with callbacks for a few epochs of plain Keras, and its data."""
-    x, y = x.astype("float32"), RANDOM.randint(0, 10, len(x))
-    model.compile(keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy")
-    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(batch_size).cache()
-    return lambda callbacks: model.fit(data, epochs=epochs or 4, shuffle=False, verbose=0, callbacks=callbacks), x, y
+def embedding():
+    """Embedding of 500,000 x 100, 640 rows looked up in a step, 50 steps."""
+    stack = [layers.Embedding(500_000, 100), layers.GlobalAveragePooling1D(), layers.Dense(10, "softmax")]
+    x = RANDOM.randint(0, 500_000, (3200, 10))
+    return classifier(keras.Sequential([keras.Input((10,), dtype="int32"), *stack]), x, 64, 6)
 
 
-MODELS = {build.__name__: build for build in (tutorial, mlp, convnet)}
+def deep():
+    """200 layers of 500 units with Adam, batches of 32, 10 steps."""
+    stack = [layers.Dense(500, "relu") for _ in range(200)]
+    model = keras.Sequential([keras.Input((500,)), *stack, layers.Dense(10, "softmax")])
+    return classifier(model, RANDOM.rand(320, 500), 32, 3, keras.optimizers.Adam())
+
+
+def kernels_of(number, elements):
+    """Return a function that builds a model of so many kernels of so many elements, 20 steps of 32 samples."""
+
+    def build():
+        units = int(np.sqrt(elements))
+        stack = [layers.Dense(units, "relu") for _ in range(number)]
+        return classifier(keras.Sequential([keras.Input((units,)), *stack]), RANDOM.rand(640, units), 32, 4, loss="mse")
+
+    build.__doc__ = f"{number} kernels, {number * elements:,} weights, batches of 32, 20 steps."
+    return build
+
+
+def classifier(model, x, batch_size, epochs, optimizer=None, loss="sparse_categorical_crossentropy"):
+    """Return a function that trains a model with callbacks, by default for so many epochs, and its data."""
+    x = x.astype("int32" if x.dtype.kind == "i" else "float32")
+    y = x if loss == "mse" else RANDOM.randint(0, 10, len(x))
+    model.compile(optimizer or keras.optimizers.SGD(0.01), loss)
+    options = {"batch_size": batch_size, "shuffle": False, "verbose": 0}
+    return lambda callbacks, chosen: model.fit(x, y, epochs=chosen or epochs, callbacks=callbacks, **options), x, y
+
+
+MODELS = {build.__name__: build for build in (tutorial, mlp, convnet, embedding, deep)}
+SIZES = {f"kernels_{number}": kernels_of(number, 10_000) for number in (10, 100, 300)}
+SIZES |= {f"weights_1e{power}": kernels_of(10, 10 ** (power - 1)) for power in (5, 6, 7, 8)}
+"""Models whose costs show how they grow with the number of kernels and of weights."""
 
 
 ROWS = {
@@ -98,9 +138,9 @@ ROWS = {
     "all three monitors, log_dir": lambda run, x, y: [
         GradientMonitor(run),
         WeightNormMonitor(run),
-        ActivationMonitor(x[:128], run),
+        ActivationMonitor(x[:PROBE], run),
     ],
-    "Diagnosis(log_dir, probe=...)": lambda run, x, y: [Diagnosis(run, probe=x[:128], verbose=0)],
+    "Diagnosis(log_dir, probe=...)": lambda run, x, y: [Diagnosis(run, probe=x[:PROBE], verbose=0)],
     "gradient and weight histograms every epoch": lambda run, x, y: [
         GradientMonitor(run, histogram_freq=1),
         WeightNormMonitor(run, histogram_freq=1),
@@ -111,38 +151,79 @@ ROWS = {
     "tape over the data each epoch": lambda run, x, y: [TapeEachEpoch(x, y, run)],
 }
 """The callbacks of each row, made by a function of the run's directory and the data."""
+ONLY_ON_TENSORFLOW = ("tutorial", "keras TensorBoard(histogram_freq=1)", "tape over the data each epoch")
+WITHOUT = "no callbacks"
 
 
 def main(argv=None):
     """Time each row against no callbacks, model by model, and print the ratios."""
+    is_tensorflow = keras.backend.backend() == "tensorflow"
+    models = {
+        name: build for name, build in (MODELS | SIZES).items() if is_tensorflow or name not in ONLY_ON_TENSORFLOW
+    }
+    rows = {name: make for name, make in ROWS.items() if is_tensorflow or name not in ONLY_ON_TENSORFLOW}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=[*MODELS], help="models to train (default: all)")
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=[*ROWS], help="callbacks to time (default: all)")
-    parser.add_argument("--epochs", type=int, help="of each training, 2 or more (default: 100 of tutorial, else 4)")
-    parser.add_argument("--share", type=float, default=1, help="of the samples of mlp and convnet (default: 1)")
-    parser.add_argument("--rounds", type=int, default=3, help="trainings of each row (default: 3)")
+    default = [name for name in MODELS if name in models]
+    parser.add_argument("--models", nargs="+", choices=models, default=default, help=f"default: {' '.join(default)}")
+    parser.add_argument("--rows", nargs="+", choices=[*rows, WITHOUT], default=[*rows], help="default: all")
+    parser.add_argument("--pairs", type=int, default=5, help="trainings with and without, of each row (default: 5)")
+    parser.add_argument("--epochs", type=int, help="of each training, 2 or more (default: 3 to 300, by the model)")
+    parser.add_argument("--memory", action="store_true", help="measure memory rather than time")
+    parser.add_argument("--only-train", action="store_true", help="print the largest memory in use, in MB, and end")
     arguments = parser.parse_args(argv)
-    for name_of_model in arguments.models:
-        train, x, y = MODELS[name_of_model](arguments.epochs, arguments.share)
-        without, watched = ({name: [] for name in arguments.rows} for _ in range(2))
-        for _ in range(arguments.rounds):
-            for name in arguments.rows:
-                without[name].append(timed(train, lambda *_: [], x, y))
-                watched[name].append(timed(train, ROWS[name], x, y))
-        base = np.min(list(without.values()), axis=(0, 1))
-        print(f"\n{name_of_model}: {base[0]:.1f} ms an epoch without callbacks, {base[1]:.1f} ms of processor time")
-        for name in arguments.rows:
-            wall, processors = np.min(watched[name], axis=0) / np.min(without[name], axis=0)
-            added = np.min(watched[name], axis=0)[0] - np.min(without[name], axis=0)[0]
-            print(f"  {name:44} x {wall:5.2f}, processors x {processors:5.2f} {added:+8.1f} ms", flush=True)
+    for name in arguments.models:
+        if arguments.only_train:
+            train, x, y = models[name]()
+            timed(train, rows.get(arguments.rows[0], lambda *_: []), x, y, arguments.epochs)
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        elif arguments.memory:
+            print(f"\n{name}: {models[name].__doc__}")
+            base = memory(name, WITHOUT)
+            for row in arguments.rows:
+                print(f"  {row:44} {memory(name, row) - base:+8.0f} MB beside {base:.0f}", flush=True)
+        else:
+            measure(name, models[name], {row: rows[row] for row in arguments.rows}, arguments)
 
 
-def timed(train, callbacks, x, y):
-    """Milliseconds an epoch, from a training with the callbacks that `callbacks(run, x, y)` makes."""
+def measure(name, build, rows, arguments):
+    """Print the costs of each row for one model."""
+    train, x, y = build()
+    timed(train, lambda *_: [], x, y, 2)
+    print(f"\n{name}: {build.__doc__}")
+    for row, make in rows.items():
+        ratios, added, first = [], [], []
+        for _ in range(arguments.pairs):
+            plain, epochs = timed(train, lambda *_: [], x, y, arguments.epochs)
+            watched, _ = timed(train, make, x, y, arguments.epochs)
+            ratios.append(watched[1] / plain[1])
+            added.append(1000 * (watched[1] - plain[1])[0] / (epochs - 1))
+            first.append((watched[0] - plain[0])[0])
+        wall, processors = np.median(ratios, axis=0)
+        spread = f"{np.min(ratios, axis=0)[0]:.2f} to {np.max(ratios, axis=0)[0]:.2f}"
+        print(
+            f"  {row:44} x {wall:5.2f} ({spread}), processors x {processors:5.2f}, {np.median(added):+8.2f} ms, "
+            f"first {np.median(first):+5.1f} s, of {1000 * plain[1][0] / (epochs - 1):.1f} ms",
+            flush=True,
+        )
+
+
+def timed(train, make, x, y, epochs):
+    """Train with the callbacks that `make(run, x, y)` makes; return the seconds of first epoch and rest, and epochs.
+
+    Each are two numbers: by the clock on the wall, and of all processors.
+    """
     clock = Clock()
     with tempfile.TemporaryDirectory() as run:
-        train([*callbacks(run, x, y), clock])
-    return clock.milliseconds()
+        start = Clock.now()
+        history = train([*make(run, x, y), clock], epochs)
+        end = Clock.now()
+    return (clock.first_ends - start, end - clock.first_ends), len(history.epoch)
+
+
+def memory(name, row):
+    """The largest memory in use of a process that trains once, in MB."""
+    command = [sys.executable, "-m", "benchmarks.monitor_costs", "--models", name, "--rows", row, "--only-train"]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
 if __name__ == "__main__":

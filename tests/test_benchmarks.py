@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tutorials.vanishing import shallow_tanh
+from tutorials.vanishing import deep_tanh, shallow_tanh
 
 import pytest
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 def small(monkeypatch):
     """One hidden layer instead of five, which compiles sooner."""
     monkeypatch.setattr(epoch, "build_model", shallow_tanh.build_model)
-    monkeypatch.setattr(monitor_costs.deep_tanh, "build_model", shallow_tanh.build_model)
+    monkeypatch.setattr(deep_tanh, "build_model", shallow_tanh.build_model)
     monkeypatch.setattr(seed_costs, "EXPERIMENT", shallow_tanh.EXPERIMENT)
 
 
@@ -43,14 +43,12 @@ def test_seed_costs(capsys):
     ("model", "rows"),
     [
         ("tutorial", ["GradientMonitor()", "tape over the data each epoch"]),
-        ("mlp", ["GradientMonitor()"]),
         ("convnet", [*monitor_costs.ROWS]),
+        ("kernels_10", ["Diagnosis(log_dir, probe=...)"]),
     ],
 )
 def test_monitor_costs(capsys, model, rows):
-    monitor_costs.main(
-        ["--models", model, "--rows", *rows, "--epochs", "2", "--rounds", "1", "--share", "0.002"],
-    )
+    monitor_costs.main(["--models", model, "--rows", *rows, "--epochs", "2", "--pairs", "1"])
     head, *lines = capsys.readouterr().out.strip().splitlines()
     assert head.startswith(f"{model}: ")
     assert len(lines) == len(rows)

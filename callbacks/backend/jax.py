@@ -212,7 +212,11 @@ class Accumulator:
         if not conditions:
             self._recording.hand(self, at, True, compute())
             return
-        counts = jnp.all(jnp.stack(conditions))
+        counts = jnp.all(jnp.stack([jnp.asarray(one) for one in conditions]))
+        if not isinstance(counts, jax.core.Tracer):  # a step that is not compiled
+            if counts:
+                self._recording.hand(self, at, True, compute())
+            return
         shapes = jax.eval_shape(compute)
         nothing = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
         self._recording.hand(self, at, counts, jax.lax.cond(counts, compute, lambda: nothing))

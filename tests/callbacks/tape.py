@@ -8,6 +8,11 @@ from callbacks.keras_internals import kernels
 BACKEND = keras.backend.backend()
 
 
+def array(value):
+    """A variable or tensor as an array of its own: PyTorch's share the memory of the variable."""
+    return np.array(keras.ops.convert_to_numpy(getattr(value, "value", value)))
+
+
 def step_by_tape(model, x, y, weight):
     """TensorFlow: one training step; returns the gradient of each trainable variable, unscaled, as arrays."""
     import tensorflow as tf

@@ -4,6 +4,7 @@ import pytest
 from keras import Input, layers
 
 from callbacks import ActivationMonitor
+from tests.callbacks.tape import array
 
 R = np.random.RandomState(0)
 X = R.normal(size=(40, 3)).astype("float32")
@@ -29,7 +30,7 @@ def test_statistics_are_numpys():
     model.get_layer("linear").set_weights([R.normal(size=(6, 5)), np.array([0, 0, -99, 0, -99])])  # two dead units
     monitor = recorded(model, X)
 
-    dense = lambda x, layer: x @ layer.kernel.numpy() + layer.bias.numpy()  # noqa: E731
+    dense = lambda x, layer: x @ array(layer.kernel) + array(layer.bias)  # noqa: E731
     t = np.tanh(dense(X.astype("float64"), stack[0]))
     r = np.maximum(dense(t, stack[1]), 0)
     s = 1 / (1 + np.exp(-dense(r, stack[3])))
@@ -52,7 +53,7 @@ def test_a_convolutions_units_are_its_channels():
     convolution.bias.assign([0, -99, 0, 0])
     monitor = recorded(model, images)
     assert monitor.history["dead_fraction"].tolist() == [[0.25]]
-    assert monitor.history["std"][0, 0] == pytest.approx(np.std(convolution(images)), rel=1e-5)
+    assert monitor.history["std"][0, 0] == pytest.approx(np.std(array(convolution(images))), rel=1e-5)
 
 
 class Subclassed(keras.Model):
@@ -72,8 +73,10 @@ def test_subclassed_nested_and_shared_layers():
     monitor = recorded(model, X)
     assert monitor.layers == ["inner", "act", "twice", "twice_2"]
     first = model.block(X)
-    np.testing.assert_allclose(monitor.history["mean"][0, 2], np.mean(model.twice(first)), rtol=1e-4)
-    np.testing.assert_allclose(monitor.history["mean"][0, 3], np.mean(model.twice(model.twice(first))), rtol=1e-4)
+    np.testing.assert_allclose(monitor.history["mean"][0, 2], np.mean(array(model.twice(first))), rtol=1e-4)
+    np.testing.assert_allclose(
+        monitor.history["mean"][0, 3], np.mean(array(model.twice(model.twice(first)))), rtol=1e-4
+    )
     assert "call" not in vars(model.twice)
 
 
@@ -82,7 +85,7 @@ def test_recurrent_layers_are_one_layer():
     stack = [layers.LSTM(4, name="lstm", return_sequences=True), layers.Bidirectional(layers.GRU(3), name="both")]
     monitor = recorded(keras.Sequential([Input((5, 3)), *stack, layers.Dense(1)]), sequences)
     assert monitor.layers == ["lstm"]
-    assert monitor.history["mean"][0, 0] == pytest.approx(np.mean(stack[0](sequences)), rel=1e-4)
+    assert monitor.history["mean"][0, 0] == pytest.approx(np.mean(array(stack[0](sequences))), rel=1e-4)
 
 
 def test_activations_that_are_not_finite_are_counted_and_left_out():
@@ -100,7 +103,7 @@ def test_each_epoch_sees_the_weights_that_the_model_has_then(tmp_path, read_tens
     model = keras.Sequential([Input((3,)), hidden, layers.Dense(1)])
     model.compile(keras.optimizers.SGD(0.5), "mse")
     monitor, means = ActivationMonitor(X, tmp_path), []
-    look = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: means.append(np.mean(hidden(X))))
+    look = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: means.append(np.mean(array(hidden(X)))))
     model.fit(X, X[:, :1], epochs=2, verbose=0, callbacks=[monitor, look])
     assert means[0] != pytest.approx(means[1], rel=1e-3)
     np.testing.assert_allclose(monitor.history["mean"][:, 0], means, rtol=1e-4)

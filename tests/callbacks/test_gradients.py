@@ -11,7 +11,7 @@ from callbacks import GradientMonitor
 from callbacks._histogram_sample import SAMPLED_ELEMENTS
 from callbacks.tensorboard.writer import BUCKETS
 from callbacks.train_function import TrainFunctionTap
-from tests.callbacks.tape import STATISTICS, STEP, gradients_by_tape, largest_error
+from tests.callbacks.tape import BACKEND, STATISTICS, STEP, array, gradients_by_tape, largest_error
 
 X = np.random.RandomState(0).uniform(-1, 1, (50, 2)).astype("float32")
 Y = (X[:, :1] * X[:, 1:] > 0).astype("float32")
@@ -82,11 +82,11 @@ def test_two_monitors_at_once_see_the_same(three_epochs):
 def test_gradient_is_the_weight_change_over_the_learning_rate():
     model = build(keras.optimizers.SGD(0.5))
     kernels = [model.get_layer(f"dense_{i}").kernel for i in (1, 2, 3)]
-    before = [keras.ops.convert_to_numpy(kernel.value) for kernel in kernels]
+    before = [array(kernel) for kernel in kernels]
     monitor = GradientMonitor()
     model.fit(X, Y, batch_size=50, verbose=0, callbacks=[monitor])
     for i, kernel in enumerate(kernels):
-        gradient = (before[i] - keras.ops.convert_to_numpy(kernel.value)) / 0.5
+        gradient = (before[i] - array(kernel)) / 0.5
         assert monitor.history["l2"][0, i] == pytest.approx(np.linalg.norm(gradient), rel=1e-4)
         assert monitor.history["mean"][0, i] == pytest.approx(gradient.mean(), rel=1e-3)
 
@@ -98,9 +98,7 @@ def test_training_is_bit_identical_with_and_without():
     def train(callbacks):
         model = build(keras.optimizers.Adam(0.01))
         history = model.fit(X, Y, epochs=3, batch_size=16, verbose=0, callbacks=callbacks)
-        return history.history, [
-            keras.ops.convert_to_numpy(variable.value) for variable in model.variables + model.optimizer.variables
-        ]
+        return history.history, [array(variable) for variable in model.variables + model.optimizer.variables]
 
     plain, watched = train([]), train([GradientMonitor()])
     assert plain[0] == watched[0]
@@ -193,7 +191,8 @@ def test_a_kernel_without_gradient_is_marked_and_the_others_are_right():
     model.fit(X, [Y, Y], verbose=0, callbacks=[monitor])
     history = {name: dict(zip(monitor.layers, values[0], strict=True)) for name, values in monitor.history.items()}
     assert history["abs_mean"]["used"] > 0
-    assert np.isnan(history["abs_mean"]["unused"])
+    unused = history["abs_mean"]["unused"]
+    assert unused == 0 if BACKEND == "jax" else np.isnan(unused)  # JAX gives every variable a gradient
 
 
 def test_layers_unfrozen_between_two_fits_are_recorded():
@@ -210,24 +209,23 @@ def test_layers_unfrozen_between_two_fits_are_recorded():
     assert (monitor.history["l2"] > 0).all()
 
 
-@pytest.mark.parametrize(("clip", "limit"), [("clipnorm", 0.05), ("global_clipnorm", 0.2), ("clipvalue", 0.1)])
-def test_share_of_clipped_steps(clip, limit):
-    monitor = GradientMonitor()
-    make = lambda: build(keras.optimizers.SGD(0.1, **{clip: limit}))  # noqa: E731
-    make().fit(X, Y, **IN_ORDER, callbacks=[monitor])
-    model, expected = make(), []
+@pytest.mark.parametrize("clip", ["clipnorm", "global_clipnorm", "clipvalue"])
+def test_share_of_clipped_steps(clip):
+    make = lambda **options: build(keras.optimizers.SGD(0.0, **options))  # noqa: E731
+    model, sizes = make(), []
     is_kernel = [len(variable.shape) == 2 for variable in model.trainable_variables]
     for start in range(0, 50, 16):
-        batch = [keras.ops.convert_to_tensor(part[start : start + 16]) for part in (X, Y)]
-        gradients = STEP(model, *batch, None)
+        gradients = STEP(model, *[keras.ops.convert_to_tensor(part[start : start + 16]) for part in (X, Y)], None)
         global_norm = np.sqrt(sum((g**2).sum() for g in gradients))
         size = {
             "clipnorm": np.linalg.norm,
             "global_clipnorm": lambda g, norm=global_norm: norm,
             "clipvalue": lambda g: np.abs(g).max(),
         }[clip]
-        expected.append([size(g) > limit for g, counts in zip(gradients, is_kernel, strict=True) if counts])
-    shares = np.mean(expected, axis=0)
+        sizes.append([size(g) for g, counts in zip(gradients, is_kernel, strict=True) if counts])
+    limit, monitor = float(np.mean(sizes)), GradientMonitor()
+    make(**{clip: limit}).fit(X, Y, **IN_ORDER, callbacks=[monitor])
+    shares = (np.array(sizes) > limit).mean(axis=0)
     assert shares.max() > 0
     assert shares.min() < 1
     np.testing.assert_allclose(monitor.history["clipped_fraction"][0], shares, rtol=1e-6)

@@ -7,6 +7,7 @@ import pytest
 from callbacks import Diagnosis, GradientMonitor
 from callbacks.model_facts import loss_name, model_facts
 from callbacks.tensorboard import reader
+from tests.callbacks.tape import array
 
 
 def output_of(units, activation, loss):
@@ -58,7 +59,7 @@ def test_facts_of_a_model():
     model = keras.Sequential([keras.Input((4,)), hidden, keras.layers.Dense(1, name="output")])
     model.compile(keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)), "mse")
     facts = model_facts(model, model.optimizer, {"epochs": 10, "steps": 3})
-    kernel = hidden.kernel.numpy()
+    kernel = array(hidden.kernel)
     assert (facts["planned_epochs"], facts["steps"], facts["optimizer"]) == (10, 3, "Adam")
     assert (facts["learning_rate"], facts["scheduled"], facts["untold"]) == (0.1, True, [])
     assert facts["penalty"] == pytest.approx(0.01 * (kernel**2).sum(), rel=1e-5)

@@ -11,6 +11,7 @@ from keras import Input, layers
 from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
 
 from callbacks import Diagnosis, GradientMonitor, WeightNormMonitor, backend
+from callbacks._batch_statistics import array_statistics
 from tests.callbacks.same_training import END, Subclassed, X, Y, assert_same_training, fit, sequential
 
 
@@ -249,3 +250,13 @@ def test_layers_are_those_whose_gradients_the_optimizer_was_handed_in_some_epoch
         np.testing.assert_array_equal(written["layers/gradient_l2"][epoch], recorded.astype("float32"))
     assert {*written["gradient_abs_mean/dense_1"]} == {2, 3}
     assert {*written["gradient_abs_mean/dense_3"]} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("shape", [(32, 3), (32,), (32, 5, 4)])
+def test_nothing_in_a_compiled_step_is_cut_or_shaped_by_what_was_computed(shape):
+    """XLA compiles a step anew for each value of such a number, which took seconds in every epoch."""
+    graph = tf.function(array_statistics).get_concrete_function(tf.TensorSpec(shape)).graph
+    cut = [operation for operation in graph.get_operations() if operation.type in ("StridedSlice", "Slice", "Reshape")]
+    assert cut
+    for operation in cut:
+        assert all(tf.get_static_value(place) is not None for place in operation.inputs[1:]), operation.name

@@ -15,7 +15,7 @@ from keras import Input, layers
 from callbacks import Diagnosis, GradientMonitor
 from callbacks.keras_internals import kernels
 from tests.callbacks.own_steps import Gan, OwnStep
-from tests.callbacks.tape import BACKEND, gradients_by_tape, largest_error
+from tests.callbacks.tape import BACKEND, array, gradients_by_tape, largest_error
 
 R = np.random.RandomState(0)
 X, Y = R.normal(size=(24, 6)).astype("float32"), R.normal(size=(24, 1)).astype("float32")
@@ -200,7 +200,7 @@ def twin(build):
 
 
 def kernel_values(model):
-    return [keras.ops.convert_to_numpy(kernel.value).astype("float64") for kernel in kernels(model).values()]
+    return [array(kernel).astype("float64") for kernel in kernels(model).values()]
 
 
 @dataclasses.dataclass
@@ -229,9 +229,7 @@ def next_random_numbers():
 def train(case, callbacks):
     model = twin(case.build)
     history = case.fit(model, callbacks).history
-    variables = [
-        keras.ops.convert_to_numpy(variable.value) for variable in [*model.variables, *model.optimizer.variables]
-    ]
+    variables = [array(variable) for variable in [*model.variables, *model.optimizer.variables]]
     random = [np.random.rand(), float(keras.random.uniform(())), *next_random_numbers()]
     return Trained(model, list(history.values()), variables, random)
 
@@ -329,7 +327,7 @@ def test_a_gan_is_recorded_optimizer_by_optimizer():
     assert [name.split("/")[0] for name in generator.layers] == ["generator"]
     for monitor, rate in ((critic, 0.1), (generator, 0.2)):
         for i, name in enumerate(monitor.layers):
-            gradient = (before[name] - keras.ops.convert_to_numpy(kernels(gan)[name].value)) / rate
+            gradient = (before[name] - array(kernels(gan)[name])) / rate
             assert monitor.history["l2"][0, i] == pytest.approx(np.linalg.norm(gradient), rel=1e-3)
 
 

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from callbacks import GradientMonitor, WeightNormMonitor
+from tests.callbacks.tape import array
 
 X = np.random.RandomState(0).uniform(-1, 1, (40, 3)).astype("float32")
 Y = X.sum(axis=1)
@@ -18,7 +19,7 @@ class Snapshots(keras.callbacks.Callback):
         self.kernels.append(self.read())
 
     def read(self):
-        return [layer.kernel.numpy().astype("float64") for layer in self.model.layers]
+        return [array(layer.kernel).astype("float64") for layer in self.model.layers]
 
 
 def build():
@@ -49,7 +50,7 @@ def test_a_weight_that_is_not_finite_is_counted_in_its_epoch():
 
     def spoil(epoch, logs):
         if epoch == 1:
-            kernel = model.get_layer("first").kernel.numpy()
+            kernel = array(model.get_layer("first").kernel)
             kernel[0, 0] = np.nan
             model.get_layer("first").kernel.assign(kernel)
 
@@ -58,7 +59,7 @@ def test_a_weight_that_is_not_finite_is_counted_in_its_epoch():
     first = monitor.history["nonfinite"][:, 0]
     assert first[0] == 0
     assert (first[1:] >= 1).all()
-    kernel = model.get_layer("first").kernel.numpy()
+    kernel = array(model.get_layer("first").kernel)
     finite = kernel[np.isfinite(kernel)]
     np.testing.assert_allclose(monitor.history["l1"][2, 0], np.abs(finite).sum() if finite.size else np.nan, rtol=1e-6)
 
@@ -73,7 +74,7 @@ def test_both_monitors_share_one_event_file(tmp_path, read_tensors):
         for name, values in monitor.history.items():
             written = tensors[f"layers/{monitor.PREFIX}_{name}"]
             np.testing.assert_array_equal([written[0], written[1]], values.astype("float32"))
-    kernel = model.layers[0].kernel.numpy()
+    kernel = array(model.layers[0].kernel)
     histogram = tensors["first/kernel_0"][1]
     assert histogram[:, 2].sum() == kernel.size
     assert (histogram[0, 0], histogram[-1, 1]) == pytest.approx((kernel.min(), kernel.max()))
