@@ -74,7 +74,7 @@ def model_facts(
     found |= {"penalty": math.nan, "untold": []}
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "the optimizer": lambda: _optimizer_facts(optimizer),
-        "the regularizers' part of the loss": lambda: {"penalty": float(sum(map(float, model.losses)))},
+        "the regularizers' part of the loss": lambda: {"penalty": _sum(model.losses)},
         "the kernels": lambda: {"kernels": _kernel_facts(model)},
         "the layers": lambda: _layer_facts(model),
         "the outputs": lambda: {"outputs": _output_facts(model)},
@@ -213,3 +213,7 @@ def _metric_names(model: keras.Model) -> Iterator[str]:
     given = getattr(model, "_compile_metrics", None)
     for metric in keras.tree.flatten(getattr(given, "_user_metrics", None) or []):
         yield metric if isinstance(metric, str) else getattr(metric, "name", type(metric).__name__)
+
+
+def _sum(losses: list[Any]) -> float:
+    return float(sum(float(keras.ops.convert_to_numpy(loss)) for loss in losses))

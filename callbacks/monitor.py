@@ -241,7 +241,8 @@ class Monitor(GuardedCallback):
             self._writer.write(
                 epoch,
                 arrays=arrays,
-                scalars={f"{self.PREFIX}_{tag}": value for tag, value in (scalars | counts).items()},
+                scalars={f"{self.PREFIX}_{tag}": value for tag, value in scalars.items()},
+                counts={f"{self.PREFIX}_{name}": number for name, number in counts.items()},
                 histograms={f"{layer}/kernel_0{self.HISTOGRAM_SUFFIX}": samples[i] for i, layer in layers if samples},
             )
 

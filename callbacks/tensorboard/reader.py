@@ -200,7 +200,7 @@ class RunReader:
             is_of_old_version = SCALAR_OF_A_LAYER.fullmatch(tag) and not self._has_arrays
             if HISTOGRAM.fullmatch(tag) or is_of_old_version:  # which wrote both into one event, scalars first
                 self._histograms.setdefault(epoch, []).append((file, offset))
-            return bool(is_of_old_version or COUNT.fullmatch(tag)) or tag.startswith(OURS)
+            return bool(is_of_old_version) or tag.startswith(OURS)
 
         for event in file.new_events(is_wanted):
             if event.HasField("session_log"):  # the run was resumed: a new process trained these epochs again

@@ -113,6 +113,7 @@ class SummaryWriter:
         texts: Mapping[str, str] | None = None,
         arrays: Mapping[str, LayerArray] | None = None,
         facts: Mapping[str, Any] | None = None,
+        counts: Mapping[str, float] | None = None,
         values: Iterable[summary_pb2.Summary.Value] = (),
     ) -> None:
         """Write one step and flush it, so that a killed process loses no finished epoch.
@@ -127,12 +128,14 @@ class SummaryWriter:
             texts: dict of tag to Markdown.
             arrays: dict of the name of a quantity to `LayerArray`; for the tab Layers and `diagnose`.
             facts: dict of a name to what JSON can hold; for the tab Layers and `diagnose`.
+            counts: dict of tag to number, scalars that are read back too.
             values: `Summary.Value`s that others made, such as TensorBoard's `hparams_pb`.
         """
         if self._failed:
             return
         ours = [self._value(LAYERS + name, *_layer_array(array)) for name, array in (arrays or {}).items()]
         ours += [self._value(LAYERS + name, *_facts(fact)) for name, fact in (facts or {}).items()]
+        ours += [summary_pb2.Summary.Value(tag=tag, simple_value=number) for tag, number in (counts or {}).items()]
         others = [*values]
         others += [summary_pb2.Summary.Value(tag=tag, simple_value=number) for tag, number in (scalars or {}).items()]
         others += [self._value(tag, *_image(image)) for tag, image in (images or {}).items()]

@@ -4,7 +4,10 @@ import pytest
 
 BACKEND = keras.backend.backend()
 ONLY_ON = {
-    "tensorflow": ["test_only_tensorflow.py", "test_distributed.py", "test_wheel.py", "tensorboard/test_tab.py"],
+    "tensorflow": [
+        *("test_only_tensorflow.py", "test_distributed.py", "test_wheel.py", "test_plots.py"),
+        *("tensorboard/test_tab.py", "tensorboard/test_records.py"),
+    ],
     "jax": ["test_only_jax.py"],
 }
 """Tests of what one backend has, and of what is the same on all of them."""

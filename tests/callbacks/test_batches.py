@@ -16,9 +16,10 @@ R = np.random.RandomState(1)
 def facts(*batches):
     """The facts of an array that was seen in batches."""
     shape = batches[0].shape
-    seen = no_statistics(shape[-1] if len(shape) > 1 and shape[-1] <= 64 else 1)
+    nothing = no_statistics(shape[-1] if len(shape) > 1 and shape[-1] <= 64 else 1)
+    seen = ArrayStatistics(*map(ops.convert_to_tensor, nothing))
     for number, batch in enumerate(batches):
-        seen = joined(seen, array_statistics(batch, float(number)))
+        seen = joined(seen, array_statistics(ops.convert_to_tensor(batch), float(number)))
     return ArrayFacts.of("inputs", shape, ArrayStatistics(*map(ops.convert_to_numpy, seen)))
 
 

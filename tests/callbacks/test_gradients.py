@@ -109,8 +109,9 @@ def test_training_is_bit_identical_with_and_without():
 def test_a_model_that_breaks_is_recorded_to_the_end(tmp_path):
     x = X.copy()
     x[-1, 0] = np.nan  # the last batch of the first epoch turns every weight to NaN
-    monitor = GradientMonitor(tmp_path, histogram_freq=1)
-    build().fit(x, Y, epochs=2, **IN_ORDER, callbacks=[monitor])
+    model, monitor = build(), GradientMonitor(tmp_path, histogram_freq=1)
+    model.compile(model.optimizer, "mse")  # PyTorch refuses cross-entropy with NaN
+    model.fit(x, Y, epochs=2, **IN_ORDER, callbacks=[monitor])
     sizes = np.array([10, 25, 5])
     np.testing.assert_array_equal(monitor.history["nonfinite"], [sizes, 4 * sizes])
     assert np.isfinite(monitor.history["l2"][0]).all()
@@ -142,12 +143,10 @@ def test_interrupted_fit_leaves_no_trace():
     assert "apply" not in vars(model.optimizer)
     assert monitor.history["mean"].shape == (1, 3)
 
-    before = monitor._recorder.read()
+    before = monitor.history["l2"]
     model.fit(X, Y, **IN_ORDER)
     assert_untouched(model)
-    after = monitor._recorder.read()  # the interrupted monitor records nothing of it
-    assert after.begun == before.begun
-    np.testing.assert_array_equal(after.totals.sums, before.totals.sums)
+    np.testing.assert_array_equal(monitor.history["l2"], before)  # the interrupted monitor records nothing of it
 
     same = build()
     same.fit(X, Y, epochs=2, **IN_ORDER)

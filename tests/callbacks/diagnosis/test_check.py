@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 
 from callbacks import Diagnosis, check
@@ -255,6 +254,7 @@ def test_what_is_no_model_of_ours_is_not_judged():
 
 
 def test_a_dataset_is_looked_at_batch_by_batch():
+    tf = pytest.importorskip("tensorflow")
     order = np.argsort(CLASSES, kind="stable")
     data = tf.data.Dataset.from_tensor_slices((X[order], CLASSES[order])).batch(8)
     assert found(network("softmax", SPARSE, 3), data, None) == {"labels_in_order": "note"}
