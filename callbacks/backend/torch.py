@@ -199,9 +199,10 @@ def array_of(variable: keras.Variable) -> np.ndarray:
 
 def is_batch_array(array: Any) -> bool:
     """Return whether something in a batch is a dense tensor of numbers or Booleans, of rank 1 or more."""
-    return (
-        isinstance(array, torch.Tensor) and array.layout == torch.strided and array.ndim > 0 and not array.is_complex()
-    )
+    if isinstance(array, np.ndarray):
+        return array.ndim > 0 and array.dtype.kind in "fiub"
+    is_dense = isinstance(array, torch.Tensor) and array.layout == torch.strided
+    return is_dense and array.ndim > 0 and not array.is_complex()
 
 
 def dense(gradient: Any) -> tuple[Any, bool]:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from .._batch_statistics import array_statistics, features_of, joined, no_statistics
+from .._batch_statistics import array_statistics, joined
 from ..batches import named_arrays
 from ..evidence import ArrayFacts, Evidence
 from ..model_facts import model_facts
@@ -44,8 +44,8 @@ def check(model: keras.Model, x: Any, y: Any = None, sample_weight: Any = None) 
         for role, arrays in zip(("inputs", "targets", "sample_weights"), batch, strict=True):
             whole = keras.tree.map_structure(np.asarray, arrays) if arrays is not None else None
             for name, array in named_arrays(role, whole):
-                before = seen.get((role, name)) or no_statistics(features_of(array.shape))
-                seen[role, name] = joined(before, array_statistics(array, float(number)))
+                found = array_statistics(array, float(number))
+                seen[role, name] = joined(seen[role, name], found) if (role, name) in seen else found
                 shapes[role, name] = array.shape
     for (role, name), statistics in seen.items():
         facts.setdefault(role, []).append(vars(ArrayFacts.of(name, shapes[role, name], statistics)))
