@@ -70,6 +70,7 @@ class GradientReader:
     (2,)
 
     Attributes:
+        sampled: list of the number of elements of each kernel that are looked at, None where it is all.
         cost: about how many elements are read in a step; one that is only summed counts a quarter.
     """
 
@@ -77,8 +78,9 @@ class GradientReader:
         self._sizes = list(sizes)
         self._chosen = [None] * len(self._sizes) if is_exact else chosen_elements(self._sizes)
 
+        self.sampled = [None if places is None else len(places) for places in self._chosen]
         whole = sum(size for size, chosen in zip(self._sizes, self._chosen, strict=True) if chosen is not None)
-        seen = sum(size if chosen is None else len(chosen) for size, chosen in zip(sizes, self._chosen, strict=True))
+        seen = sum(count or size for size, count in zip(sizes, self.sampled, strict=True))
         self.cost = seen + whole // 4
 
     def vectors(self, gradients: Mapping[int, Any], divisor: float = 1.0) -> dict[int, Any]:

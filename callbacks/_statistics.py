@@ -1,6 +1,5 @@
 """The statistics of one step's gradients, of one epoch's weights, of one batch's activations: pure functions."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -78,25 +77,34 @@ class WeightStatistics(NamedTuple):
 
 
 def weight_statistics(
-    before: Sequence[np.ndarray], after: Sequence[np.ndarray], l1_before: np.ndarray
+    before: np.ndarray, after: np.ndarray, starts: np.ndarray, l1_before: np.ndarray, scale: np.ndarray
 ) -> WeightStatistics:
-    """Return the statistics of kernels that were `before`, with the norms `l1_before`, and now are `after`."""
+    """Return the statistics of kernels that were `before`, with the norms `l1_before`, and now are `after`.
+
+    Args:
+        before: elements of the first kernel, of the second, and so on.
+        after: the same elements later.
+        starts: (n,), where each kernel's elements begin.
+        l1_before: (n,), the norm of each kernel before.
+        scale: (n,), how many times as many elements each kernel has.
+    """
     with np.errstate(invalid="ignore"):  # infinity minus infinity
-        change, _ = l1_norms([new - old for new, old in zip(after, before, strict=True)])
-    l1, nonfinite = l1_norms(after)
+        change = l1_norms(after - before, starts)[0] * scale
+    l1, nonfinite = l1_norms(after, starts)
     update_ratio = np.divide(change, l1_before, out=np.full_like(change, np.nan), where=l1_before > 0)
-    return WeightStatistics(l1_change=change, l1=l1, update_ratio=update_ratio, nonfinite=nonfinite)
+    return WeightStatistics(l1_change=change, l1=l1 * scale, update_ratio=update_ratio, nonfinite=nonfinite)
 
 
-def l1_norms(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each array the sum of its finite magnitudes, NaN where there is none, and the number of the others."""
-    norms, nonfinite = np.zeros(len(arrays)), np.zeros(len(arrays))
-    for i, array in enumerate(arrays):
-        norms[i] = np.abs(array).sum()
-        if not np.isfinite(norms[i]):
-            finite = array[np.isfinite(array)]
-            norms[i] = np.abs(finite).sum() if finite.size else np.nan
-            nonfinite[i] = array.size - finite.size
+def l1_norms(elements: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each part the sum of its finite magnitudes, NaN where there is none, and the number of the others."""
+    magnitudes = np.abs(elements)
+    norms, nonfinite = np.add.reduceat(magnitudes, starts), np.zeros(len(starts))
+    if not np.isfinite(norms).all():
+        is_finite = np.isfinite(magnitudes)
+        finite = np.add.reduceat(is_finite.astype(float), starts)
+        norms = np.add.reduceat(np.where(is_finite, magnitudes, 0.0), starts)
+        norms[finite == 0] = np.nan
+        nonfinite = np.diff([*starts, len(elements)]) - finite
     return norms, nonfinite
 
 

@@ -1,12 +1,14 @@
 """WeightNormMonitor: how large each kernel is and how far it moved, epoch by epoch."""
 
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from . import backend
+from ._elements import chosen_elements
 from ._statistics import l1_norms, weight_statistics
 from .evidence import QUANTITIES
 from .keras_internals import kernels
@@ -37,6 +39,10 @@ class WeightNormMonitor(Monitor):
             `update_ratio`, `l1_change` over the `l1` before the change (NaN for a kernel that was all zeros);
             `nonfinite`, the number of NaN or infinite weights at the epoch's end. These are left out of `l1`, and where
             they are so at either end out of `l1_change`; a kernel without any finite weight has NaN there.
+        sampled_elements: dict of the layers of whose kernels some elements stand for all, to their number: a fixed
+            random choice of 4,096 to 262,144. From it the norms are estimated, with a standard error of 1.2 % where
+            4,096 normally distributed weights are looked at, and of 0.3 % where it is 65,536; for the change of an
+            embedding of which few rows change it is larger. `nonfinite` counts all elements.
 
     Raises:
         ValueError: if `histogram_freq` is no number of epochs.
@@ -51,8 +57,9 @@ class WeightNormMonitor(Monitor):
         self, log_dir: str | os.PathLike | None = None, histogram_freq: int = 0, all_scalars: bool = False
     ) -> None:
         super().__init__(log_dir, histogram_freq, all_scalars)
-        self._kernels: list[keras.Variable] | None = None
-        self._before: list[np.ndarray] | None = None  # the kernels at the end of the previous epoch
+        self.sampled_elements: dict[str, int] = {}
+        self._kernels: _KernelReader | None = None
+        self._before: _Kernels | None = None  # at the end of the previous epoch
         self._l1_before: np.ndarray | None = None
 
     def _train_begin(self, logs: dict | None = None) -> None:
@@ -68,13 +75,16 @@ class WeightNormMonitor(Monitor):
 
     def _watch(self) -> None:
         watched = kernels(self.model)
-        self._kernels = list(watched.values())
+        self._kernels = _KernelReader([*watched.values()])
         self.begin(list(watched))
+        counts = zip(watched, self._kernels.sampled, strict=True)
+        self.sampled_elements = {name: count for name, count in counts if count is not None}
         self._begin_to_compare()
 
     def _begin_to_compare(self) -> None:
-        self._before = self._values()
-        self._l1_before, _ = l1_norms(self._before)
+        assert self._kernels is not None
+        self._before = self._kernels.read()
+        self._l1_before = l1_norms(self._before.elements, self._kernels.starts)[0] * self._kernels.scale
 
     def _epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         if self._is_first_epoch and self._is_watching:  # by now another callback may have restored weights
@@ -84,17 +94,73 @@ class WeightNormMonitor(Monitor):
     def _epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if not self._is_watching:  # nobody saw the weights as they began
             self._begin_watching()
-            self._before = [np.full_like(kernel, np.nan) for kernel in self._before or ()]
-            self._l1_before = np.full(len(self._before), np.nan)
+            assert self._before is not None
+            assert self._l1_before is not None
+            self._before.elements[:], self._l1_before[:] = np.nan, np.nan
         super()._epoch_end(epoch, logs)
 
     def _look(self, epoch: int) -> None:
+        assert self._kernels is not None
         assert self._before is not None
         assert self._l1_before is not None
-        after = self._values()
-        statistics = weight_statistics(self._before, after, self._l1_before)
+        after = self._kernels.read()
+        statistics = weight_statistics(
+            self._before.elements, after.elements, self._kernels.starts, self._l1_before, self._kernels.scale
+        )
+        statistics = statistics._replace(nonfinite=np.maximum(statistics.nonfinite, after.nonfinite))
         self._before, self._l1_before = after, statistics.l1
-        self.record(epoch, statistics._asdict(), after if self.wants_histograms(epoch) else ())
+        samples = np.split(after.elements, self._kernels.starts[1:]) if self.wants_histograms(epoch) else []
+        self.record(epoch, statistics._asdict(), samples)
 
-    def _values(self) -> list[np.ndarray]:
-        return [backend.array_of(kernel).astype("float64") for kernel in self._kernels or ()]
+
+class _Kernels(NamedTuple):
+    """What is looked at of some kernels."""
+
+    elements: np.ndarray
+    """Float64, those of the first kernel, of the second, and so on."""
+    nonfinite: np.ndarray
+    """(kernels,), of large kernels how many of all their elements are NaN or infinite; else 0."""
+
+
+class _KernelReader:
+    """Reads some kernels: all elements of small ones; of large ones those that `chosen_elements` chooses.
+
+    Args:
+        watched: the kernels.
+
+    Attributes:
+        sampled: list of the number of elements that are looked at, None where it is all.
+        starts: (kernels,), where each kernel's elements begin in what `read` returns.
+        scale: (kernels,), how many times as many elements the kernel has.
+    """
+
+    def __init__(self, watched: Sequence[keras.Variable]) -> None:
+        sizes = [int(np.prod(kernel.shape)) for kernel in watched]
+        chosen = chosen_elements(sizes)
+        self._small = [kernel for kernel, places in zip(watched, chosen, strict=True) if places is None]
+        self._large = [kernel for kernel, places in zip(watched, chosen, strict=True) if places is not None]
+        self._places = [places for places in chosen if places is not None]
+        self.sampled = [None if places is None else len(places) for places in chosen]
+        counts = [count or size for size, count in zip(sizes, self.sampled, strict=True)]
+        self.starts = np.cumsum([0, *counts[:-1]])
+        self.scale = np.array(sizes) / counts
+        self._read_large = backend.compiled(self._large, self._large_kernels) if self._large else None
+
+    def _large_kernels(self) -> Any:
+        """The chosen elements of large kernels, then for each the number of elements that are not finite."""
+        vectors = [keras.ops.reshape(keras.ops.cast(kernel.value, "float32"), (-1,)) for kernel in self._large]
+        _, nonfinite = backend.sums_and_nonfinite(vectors)
+        chosen = [backend.elements_at(vector, places) for vector, places in zip(vectors, self._places, strict=True)]
+        return keras.ops.concatenate([*chosen, nonfinite])
+
+    def read(self) -> _Kernels:
+        """Return what is looked at of the kernels now."""
+        small = iter([backend.array_of(kernel).ravel() for kernel in self._small])
+        nonfinite = np.zeros(len(self.sampled))
+        if self._read_large is None:
+            return _Kernels(np.concatenate([*small], dtype="float64"), nonfinite)
+        *parts, counts = np.split(self._read_large(), np.cumsum([len(places) for places in self._places]))
+        nonfinite[[count is not None for count in self.sampled]] = counts
+        large = iter(parts)
+        in_order = [next(small if count is None else large) for count in self.sampled]
+        return _Kernels(np.concatenate(in_order, dtype="float64"), nonfinite)

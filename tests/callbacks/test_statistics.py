@@ -38,16 +38,17 @@ def test_nonfinite_elements_are_counted_and_left_out():
 
 
 def test_l1_norms_count_what_is_not_finite():
-    norms, nonfinite = l1_norms([np.array([1.0, -2.0]), np.array([np.nan, -2.0, np.inf]), np.array([np.nan])])
+    norms, nonfinite = l1_norms(np.array([1.0, -2.0, np.nan, -2.0, np.inf, np.nan]), np.array([0, 2, 5]))
     np.testing.assert_array_equal(norms, [3, 2, np.nan])
     assert nonfinite.tolist() == [0, 2, 1]
 
 
 def test_weight_statistics_leave_out_what_is_not_finite_at_either_end():
-    before = [np.array([1.0, 2.0, np.nan]), np.array([0.0, 0.0]), np.array([np.inf])]
-    after = [np.array([1.5, np.nan, 3.0]), np.array([0.0, 1.0]), np.array([np.inf])]
-    found = weight_statistics(before, after, l1_norms(before)[0])
-    np.testing.assert_array_equal(found.l1_change, [0.5, 1, np.nan])
-    np.testing.assert_array_equal(found.l1, [4.5, 1, np.nan])
+    before = np.array([1.0, 2.0, np.nan, 0.0, 0.0, np.inf])
+    after = np.array([1.5, np.nan, 3.0, 0.0, 1.0, np.inf])
+    starts, scale = np.array([0, 3, 5]), np.array([1.0, 2.0, 1.0])
+    found = weight_statistics(before, after, starts, l1_norms(before, starts)[0] * scale, scale)
+    np.testing.assert_array_equal(found.l1_change, [0.5, 2, np.nan])
+    np.testing.assert_array_equal(found.l1, [4.5, 2, np.nan])
     np.testing.assert_array_equal(found.update_ratio, [0.5 / 3, np.nan, np.nan])  # a kernel of zeros has no ratio
     assert found.nonfinite.tolist() == [1, 0, 1]
