@@ -84,7 +84,7 @@ class FitRecorder:
 
         @functools.wraps(own_fit)
         def fit(model, *args, **kwargs):
-            record = {"model": type(model).__name__, "raised": None, "troubles": {}, "unrecorded": {}}
+            record = {"model": type(model).__name__, "added": False, "raised": None, "troubles": {}, "unrecorded": {}}
             self._fits.append(record)
             added = []
             if self._adds_callbacks:
@@ -94,6 +94,7 @@ class FitRecorder:
                     added = fresh_callbacks(tempfile.mkdtemp(dir=self._logs))
                     bound.arguments["callbacks"] = [*keras.tree.flatten(passed or []), *added]
                     args, kwargs = bound.args[1:], bound.kwargs
+                    record["added"] = True
             try:
                 return own_fit(model, *args, **kwargs)
             except BaseException as error:
@@ -123,4 +124,4 @@ def fresh_callbacks(log_dir):
     """The callbacks of this package that need no argument, and the diagnosis with an event file."""
     from callbacks import Diagnosis, GradientMonitor, WeightNormMonitor  # late: it reads Keras's backend
 
-    return [GradientMonitor(), WeightNormMonitor(), Diagnosis(log_dir, histogram_freq=1, verbose=0)]
+    return [GradientMonitor(), WeightNormMonitor(), Diagnosis(log_dir, verbose=0)]

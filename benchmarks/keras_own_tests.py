@@ -42,9 +42,18 @@ LONGEST_LIST = 5
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """What happened in one call of `fit`: each callback's name to what it says that it did not record."""
+    """What happened in one call of `fit`.
+
+    Attributes:
+        model: name of the model's class.
+        added: whether the callbacks were added; they are not to a `CallbackList`.
+        raised: name of the exception that `fit` raised, or None.
+        troubles: each callback's name to what it says that it did not record.
+        unrecorded: each callback's name to what it did not record without a word.
+    """
 
     model: str
+    added: bool
     raised: str | None
     troubles: dict[str, str]
     unrecorded: dict[str, str]
@@ -199,7 +208,11 @@ def compare(suite, selection):
         print(f"\n{name}\n{again[name].message if name in again else 'The test did not finish.'}")
     for name in sorted({*differing} - {*confirmed}):
         print(f"\n{name} failed once with the callbacks, but not as reliably as it passes without.")
-    print("\nWhat the callbacks did not record, and why, with the number of trainings:")
+    fits = [fit for test in added.values() for fit in test.fits if fit.added]
+    complete = [fit for fit in fits if not (fit.raised or fit.troubles or fit.unrecorded)]
+    raised = sum(fit.raised is not None for fit in fits)
+    print(f"\n{len(complete)} of {len(fits)} trainings were recorded completely; {raised} ended with an exception.")
+    print("What the callbacks did not record, and why, with the number of trainings:")
     for reason, names in reasons(added.values()).items():
         print(f"\n{len(names):4} {reason}")
         distinct = list(dict.fromkeys(names))
