@@ -6,8 +6,9 @@ Needs a checkout of Keras's public repository at the tag of the Keras that is in
     python -m benchmarks.keras_own_tests keras
     python -m benchmarks.keras_own_tests keras --backend jax keras/src/trainers -k "not jit"
 
-Without a selection it runs every test file that trains a model, which takes about an hour on two cores. What is not an
-option of this command goes to pytest, paths and node ids relative to the checkout.
+Without a selection it runs every test file that trains a model, which takes hours on two cores. Some files import
+packages that Keras itself does not need: that of the trainers imports `jax`, others `tensorflow`, `torch` or `grain`.
+What is not an option of this command goes to pytest, paths and node ids relative to the checkout.
 
 All the tests run once as they are. Those that called `fit` run again with a `GradientMonitor`, a `WeightNormMonitor`
 and a `Diagnosis` with an event file added to the callbacks of every call. A test that passes alone and fails with the
@@ -133,16 +134,19 @@ class Suite:
             code = subprocess.run(
                 [*command, *selection], cwd=self._tree, env=self._environment, stdout=file, stderr=subprocess.STDOUT
             ).returncode
+        said = output.read_text(encoding="utf-8")
         if not records.exists():
-            sys.exit(f"pytest did not start:\n{output.read_text(encoding='utf-8')[-2000:]}")
+            sys.exit(f"pytest did not start:\n{said[-2000:]}")
         tests = [Test.of(line) for line in records.read_text(encoding="utf-8").splitlines()]
         outcomes = collections.Counter(test.outcome for test in tests)
         counts = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in ("passed", "failed", "skipped"))
         trained = [test for test in tests if test.fits]
         trainings = sum(len(test.fits) for test in tests)
         print(f"{title}: {len(tests)} tests, {counts}; {len(trained)} train, {trainings} times", flush=True)
-        for name in re.findall(r"^ERROR (\S+\.py)", output.read_text(encoding="utf-8"), re.MULTILINE):
-            print(f"  {name} could not be imported")
+        unimported = set(re.findall(r"^ERROR (\S+\.py)", said, re.MULTILINE))
+        if unimported:
+            missing = ", ".join(sorted(set(re.findall(r"No module named '([^']+)'", said))))
+            print(f"  {len(unimported)} files could not be imported; packages that are missing: {missing or 'none'}")
         if code not in (0, 1, 2, 5):  # all passed, some failed, some could not be collected, none selected
             last = f"after {tests[-1].name}" if tests else "before the first test"
             print(f"  pytest ended with exit code {code} {last}: what follows it was not run")
