@@ -381,7 +381,7 @@ def keras_hub_resnet(callbacks):
     """Train a classifier of a small ResNet's features."""
     models = package("keras_hub").models
     backbone = models.ResNetBackbone(
-        input_conv_filters=[8],
+        input_conv_filters=[64],
         input_conv_kernel_sizes=[3],
         stackwise_num_filters=[64, 64],
         stackwise_num_blocks=[1, 1],
