@@ -5,9 +5,21 @@ from pathlib import Path
 
 from tutorials.vanishing import deep_tanh, shallow_tanh
 
+import keras
+import numpy as np
 import pytest
 
-from benchmarks import dashboard, diagnosis, epoch, monitor_costs, programs_diagnosed, remedy_costs, seed_costs
+from benchmarks import (
+    dashboard,
+    diagnosis,
+    epoch,
+    keras_own_tests,
+    monitor_costs,
+    other_programs_bit_by_bit,
+    programs_diagnosed,
+    remedy_costs,
+    seed_costs,
+)
 from benchmarks.programs import FAMILIES
 from callbacks.diagnosis.rules import RULES
 from tests.conftest import chromium_and_driver
@@ -110,3 +122,88 @@ def test_dashboard(capsys):
     said = capsys.readouterr().out
     for figure in ("write an epoch", "event file of a training", "open, to the first maps", "switch quantity"):
         assert re.search(rf"{figure} +\d+\.\d", said)
+
+
+TESTS_OF_KERAS = """
+import keras
+
+def train():
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(keras.ops.ones((4, 2)), keras.ops.ones((4, 1)), verbose=0)
+
+def test_that_does_not_train(): ...
+
+def test_that_trains():
+    train()
+
+def test_without_a_kernel():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.LayerNormalization()])
+    model.compile("sgd", "mse")
+    model.fit(keras.ops.ones((4, 2)), keras.ops.ones((4, 2)), verbose=0)
+
+def test_that_fails():
+    train()
+    assert False
+
+def test_that_allows_no_other_callback(monkeypatch):
+    counts = []
+    set_params = keras.callbacks.CallbackList.set_params
+    def counted(self, params):
+        counts.append(len(self.callbacks))
+        set_params(self, params)
+    monkeypatch.setattr(keras.callbacks.CallbackList, "set_params", counted)
+    train()
+    assert counts == [1], "Keras's History alone"
+"""
+
+
+def test_keras_own_tests(capsys, tmp_path):
+    """The copy of Keras that is installed stands for the checkout, with a few tests made here."""
+    tmp_path.joinpath("keras").symlink_to(Path(keras.__file__).parent)
+    tmp_path.joinpath("integration_tests").mkdir()
+    tmp_path.joinpath("integration_tests", "made_custom_fit_test.py").write_text(TESTS_OF_KERAS)
+    assert keras_own_tests.main([str(tmp_path), "integration_tests"]) == 1
+    said = capsys.readouterr().out
+    assert "plain: 5 tests, 4 passed, 1 failed, 0 skipped; 4 train, 4 times\n" in said
+    assert "with callbacks: 4 tests, 2 passed, 2 failed, 0 skipped; 4 train, 4 times\n" in said
+    assert "\n1 tests pass plainly and fail with the callbacks.\n" in said
+    assert re.search(r"^integration_tests/.*::test_that_allows_no_other_callback$", said, re.MULTILINE)
+    assert "Keras's History alone" in said
+    assert "3 of 4 trainings were recorded completely; 0 ended with an exception." in said
+    assert re.search(r"^   1 GradientMonitor recorded nothing: Model '...' has no kernel", said, re.MULTILINE)
+
+
+def test_keras_own_tests_must_be_those_of_the_keras_that_is_installed(capsys, tmp_path):
+    tmp_path.joinpath("keras", "src").mkdir(parents=True)
+    tmp_path.joinpath("keras", "src", "version.py").write_text('__version__ = "3.0.0"\n')
+    with pytest.raises(SystemExit):
+        keras_own_tests.main([str(tmp_path)])
+    assert "the checkout is of Keras 3.0.0, but" in capsys.readouterr().err
+
+
+def test_other_programs_bit_by_bit(capsys, monkeypatch):
+    def draws_on(callbacks):
+        return other_programs_bit_by_bit.fitted(
+            keras.Sequential([keras.layers.Dense(4, "softmax", kernel_initializer=draw)]),
+            *other_programs_bit_by_bit.rows(),
+            callbacks,
+        )
+
+    def fails(callbacks):
+        assert len(callbacks) == 1
+        return draws_on(callbacks)
+
+    def draw(shape, dtype=None):
+        return np.random.RandomState(next(draws)).uniform(size=shape)
+
+    programs = {"changed": draws_on, "not_repeatable": draws_on, "fails": fails}
+    monkeypatch.setattr(other_programs_bit_by_bit, "PROGRAMS", {**other_programs_bit_by_bit.PROGRAMS, **programs})
+    draws = iter([1, 1, 2, 1, 2, 1, 1, 1])
+    assert other_programs_bit_by_bit.main(["--only", *programs, "lora_dense"]) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"^changed +\d+ of 52 weights differ", said, re.MULTILINE)
+    assert re.search(r"^not_repeatable +differs from one plain training to the next", said, re.MULTILINE)
+    assert re.search(r"^fails +fails with the callbacks:", said, re.MULTILINE)
+    assert re.search(r"^lora_dense +\d+ weights are the same", said, re.MULTILINE)
+    assert "2 of 4 programs are not the same with the callbacks. changed fails" in said
