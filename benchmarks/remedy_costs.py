@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 def training(experiment, epochs):
     """A compiled training of one member, ready to run."""
-    trainer = _Compiled(experiment, epochs)
+    trainer = _Compiled(experiment, build_with_seed(experiment.build_model, 0), epochs)
     variables = trainer.variables()
     start = [variable.numpy() for variable in build_with_seed(experiment.build_model, 1).variables]
     trainer.train(variables, start, 1)

@@ -55,16 +55,29 @@ class ActivationProbe:
 
     def _statistics(self) -> Any:
         """Pass the batch through the model; returns the fields of `ActivationStatistics`, (fields, layers)."""
-        calls: list[tuple[keras.layers.Layer, Any]] = []
-        with contextlib.ExitStack() as hooks:
-            for layer in self._watched:
-                hooks.enter_context(after_call(layer, lambda layer, output: calls.append((layer, output))))
-            self._model(self._batch, training=False)
+        layers, statistics = statistics_by_call(self._model, self._watched, self._batch)
         self.layers = []
-        for layer, _ in calls:
+        for layer in layers:
             self.layers.append(unused_name(layer.name, self.layers))
-        columns = [keras.ops.stack(activation_statistics(nonlinearity(layer), output)) for layer, output in calls]
-        return keras.ops.stack(columns, axis=1)
+        return statistics
+
+
+def statistics_by_call(
+    model: keras.Model, watched: list[keras.layers.Layer], batch: Any
+) -> tuple[list[keras.layers.Layer], Any]:
+    """Pass a batch through a model.
+
+    Returns:
+        The watched layers in the order in which they are called, a layer called twice twice; and the fields of
+        `ActivationStatistics` for each of these calls, (fields, calls).
+    """
+    calls: list[tuple[keras.layers.Layer, Any]] = []
+    with contextlib.ExitStack() as hooks:
+        for layer in watched:
+            hooks.enter_context(after_call(layer, lambda layer, output: calls.append((layer, output))))
+        model(batch, training=False)
+    columns = [keras.ops.stack(activation_statistics(nonlinearity(layer), output)) for layer, output in calls]
+    return [layer for layer, _ in calls], keras.ops.stack(columns, axis=1)
 
 
 class ActivationMonitor(Monitor):

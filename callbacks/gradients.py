@@ -156,8 +156,8 @@ class GradientMonitor(Monitor):
             if self._writer is not None:
                 self._writer.write(0, facts={"facts": self.facts})
 
-    def _count_begun(self, gradients: list[Any]) -> None:
-        self._recording_of_a_step().count_begun(gradients)
+    def _count_begun(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
+        self._recording_of_a_step().count_begun(gradients, variables)
 
     def _take_step(self, gradients: list[Any], variables: list[keras.Variable], is_applied: Any) -> None:
         self._recording_of_a_step().take_step(gradients, variables, is_applied)
@@ -308,22 +308,27 @@ class _Recorder:
             return _Epoch(self._totals.read(), self._begun.read(), int(self._applied.read()))
         return _Epoch(self._totals.read(), steps, steps)
 
-    def count_begun(self, gradients: list[Any]) -> None:
+    def count_begun(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
         """Count a step that loss scaling may still drop."""
-        with backend.once_computed(gradients):
+        with backend.once_computed([*self._watched(gradients, variables).values()]):
             self._begun.count()
+
+    def _watched(self, gradients: list[Any], variables: list[keras.Variable]) -> dict[int, Any]:
+        """The gradients of kernels among those of a step, by the numbers of the kernels, in order."""
+        pairs = zip(gradients, variables, strict=True)
+        found = {self._index[id(variable)]: one for one, variable in pairs if id(variable) in self._index}
+        return dict(sorted(found.items()))
 
     def take_step(self, gradients: list[Any], variables: list[keras.Variable], is_applied: Any) -> None:
         """Look at one step's gradients if it is one of the sampled."""
-        watched = {}
-        for gradient, variable in zip(gradients, variables, strict=True):
-            if id(variable) in self._index:
-                self.handed.add(self._index[id(variable)])
-                if gradient is not None:
-                    watched[self._index[id(variable)]] = gradient
+        handed = self._watched(gradients, variables)
+        self.handed |= {*handed}
         present = [gradient for gradient in gradients if gradient is not None]
-        watched = self._recording.summed_over_replicas(dict(sorted(watched.items())))
-        with backend.once_computed(present):
+        watched = {i: gradient for i, gradient in handed.items() if gradient is not None}
+        watched = self._recording.summed_over_replicas(watched)
+        # Wait for the gradients of kernels only: where operations depend on others, such as those of the scales of batch
+        # normalization, TensorFlow computes these in another way, and rounds differently.
+        with backend.once_computed([*watched.values()]):
             self._totals.add(lambda: self._statistics(watched, present), self._sampler, is_applied)
             if self.sample is not None:
                 self.sample.add(lambda: self._reader.vectors(watched, self._divisor), self._sampler, is_applied)

@@ -188,7 +188,7 @@ class Monitor(GuardedCallback):
         self,
         optimizer: keras.optimizers.Optimizer,
         take: Callable[[list, list, Any], None],
-        count_begun: Callable[[list], None] = lambda gradients: None,
+        count_begun: Callable[[list, list], None] = lambda gradients, variables: None,
     ) -> None:
         """Hand over the gradients of each step until training ends, as `backend.listen_to_gradients` does.
 

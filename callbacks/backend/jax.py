@@ -238,7 +238,7 @@ class Accumulator:
 def listen_to_gradients(
     optimizer: keras.optimizers.Optimizer,
     take: Callable[[list[Any], list[keras.Variable], Any], None],
-    count_begun: Callable[[list[Any]], None],
+    count_begun: Callable[[list[Any], list[keras.Variable]], None],
 ) -> Iterator[None]:
     """While open, hand over the gradients of each step, unscaled, that the optimizer is going to apply.
 
@@ -249,14 +249,14 @@ def listen_to_gradients(
         optimizer: the optimizer that the train step calls.
         take: called with a list of gradients (tensor or None), the list of their variables, and whether the step is
             going to be applied: a Boolean tensor, or True where it surely is.
-        count_begun: called with the gradients where loss scaling may still drop the step.
+        count_begun: called with the gradients and their variables where loss scaling may still drop the step.
     """
     stateless_apply = optimizer.stateless_apply
 
     def listened(optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
         gradients, is_applied = list(grads), True
         if inner_optimizer(optimizer) is not optimizer:
-            count_begun(gradients)
+            count_begun(gradients, list(optimizer._trainable_variables))
             present = [gradient for gradient in gradients if gradient is not None]
             is_applied = jnp.all(jnp.stack([jnp.all(jnp.isfinite(gradient)) for gradient in present]))
             values = zip(optimizer.variables, optimizer_variables, strict=True)

@@ -189,7 +189,7 @@ def _variable_of_each_replica(value: Any) -> tf.Variable:
 def listen_to_gradients(
     optimizer: keras.optimizers.Optimizer,
     take: Callable[[list[Any], list[keras.Variable], Any], None],
-    count_begun: Callable[[list[Any]], None],
+    count_begun: Callable[[list[Any], list[keras.Variable]], None],
 ) -> Iterator[None]:
     """While open, hand over the gradients of each step, unscaled, that the optimizer is going to apply.
 
@@ -197,13 +197,13 @@ def listen_to_gradients(
         optimizer: the optimizer that the train step calls.
         take: called with a list of gradients (tensor, `IndexedSlices` or None), the list of their variables, and
             whether the step is going to be applied: a Boolean tensor, or True where it surely is.
-        count_begun: called with the gradients where loss scaling may still drop the step.
+        count_begun: called with the gradients and their variables where loss scaling may still drop the step.
     """
     inner = inner_optimizer(optimizer)
     with contextlib.ExitStack() as stack:
         stack.enter_context(before_apply(inner, lambda gradients, variables: take(gradients, variables, True)))
         if inner is not optimizer:
-            stack.enter_context(before_apply(optimizer, lambda gradients, variables: count_begun(gradients)))
+            stack.enter_context(before_apply(optimizer, count_begun))
         yield
 
 

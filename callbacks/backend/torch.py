@@ -128,7 +128,7 @@ class Accumulator:
 def listen_to_gradients(
     optimizer: keras.optimizers.Optimizer,
     take: Callable[[list[Any], list[keras.Variable], Any], None],
-    count_begun: Callable[[list[Any]], None],
+    count_begun: Callable[[list[Any], list[keras.Variable]], None],
 ) -> Iterator[None]:
     """While open, hand over the gradients of each step, unscaled, that the optimizer is going to apply.
 
@@ -136,13 +136,13 @@ def listen_to_gradients(
         optimizer: the optimizer that the train step calls.
         take: called with a list of gradients (tensor or None), the list of their variables, and True: by then it is
             certain that the step is applied.
-        count_begun: called with the gradients where loss scaling may still drop the step.
+        count_begun: called with the gradients and their variables where loss scaling may still drop the step.
     """
     inner = inner_optimizer(optimizer)
     with contextlib.ExitStack() as stack:
         stack.enter_context(before_apply(inner, _not_compiled(lambda grads, variables: take(grads, variables, True))))
         if inner is not optimizer:
-            stack.enter_context(before_apply(optimizer, _not_compiled(lambda grads, variables: count_begun(grads))))
+            stack.enter_context(before_apply(optimizer, _not_compiled(count_begun)))
         yield
 
 

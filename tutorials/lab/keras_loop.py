@@ -27,6 +27,16 @@ def build_with_seed(build_model: Callable[[], keras.Model], seed: int) -> keras.
         return build_model()
 
 
+def build_metrics(model: keras.Model, batch: tuple[tf.Tensor, tf.Tensor]) -> None:
+    """Makes the variables of a compiled model's metrics, which Keras makes at the first step.
+
+    A `tf.function` in which variables are made is traced a second time without them. Undocumented: that a step outside
+    of any function makes them. Wait for: a public method that builds the metrics.
+    """
+    model.test_step(batch)
+    model.reset_metrics()
+
+
 def replace_fit(model: keras.Model, fit: Callable[..., keras.callbacks.History]) -> None:
     """Makes `model.fit` call `fit`, for this model alone.
 

@@ -18,11 +18,16 @@ from .experiment import Experiment, Measurement
 from .source_code import sources
 
 
-def fingerprint(experiment: Experiment | Measurement, epochs: int) -> str:
+def fingerprint(experiment: Experiment | Measurement, epochs: int, model: keras.Model | None = None) -> str:
     """Return the digest of an experiment trained for so many epochs.
 
     It covers the model's configuration, the optimizer's, the data, batch size, epochs, the versions of TensorFlow and
     Keras, and the code that decides the numbers. The experiment's name and titles are no part of it.
+
+    Args:
+        experiment: an `Experiment` or a `Measurement`.
+        epochs: passes over the training samples.
+        model: a model that the experiment's `build_model` returned; None builds one.
 
     >>> fingerprint(EXPERIMENT, epochs=500)
     'd9b2c05f1a7e8c3b4f60'
@@ -32,8 +37,8 @@ def fingerprint(experiment: Experiment | Measurement, epochs: int) -> str:
         facts += [experiment.name, sources([experiment.measure])]
     else:
         trainer = many_seeds._ByFit if experiment.build_callbacks else many_seeds._Compiled
-        facts += [computation(build_with_seed(experiment.build_model, 0))]
+        facts += [computation(model or build_with_seed(experiment.build_model, 0))]
         facts += [experiment.batch_size, epochs, joblib.hash(experiment.data())]
-        facts += [sources([trainer, many_seeds._Examiner, many_seeds._history])]
+        facts += [sources([build_with_seed, trainer, many_seeds._Examiner, many_seeds._history])]
         facts += [sources([experiment.measure, experiment.build_callbacks])]
     return digest(facts)

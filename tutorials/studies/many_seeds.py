@@ -10,16 +10,16 @@ from typing import Any, TypeVar
 
 from tutorials.lab import whole_epochs
 from tutorials.lab.compiled_epochs import compiled_epoch, order
-from tutorials.lab.keras_loop import build_with_seed, call_with_variables
+from tutorials.lab.keras_loop import build_metrics, build_with_seed, call_with_variables
 
-import joblib
 import keras
 import numpy as np
 import tensorflow as tf
 
 from callbacks import GradientMonitor, WeightNormMonitor
-from callbacks.activations import ActivationProbe
-from callbacks.keras_internals import before_apply, kernels
+from callbacks._statistics import ActivationStatistics
+from callbacks.activations import statistics_by_call
+from callbacks.keras_internals import before_apply, kernels, nonlinear_layers
 
 from .computation import computation, digest, without_initial_values
 from .experiment import Experiment, Measurement
@@ -66,10 +66,11 @@ def replicate(
     if not seeds:
         raise ValueError("There is nothing to train: name at least one seed.")
     trainer: _ByFit | _Compiled
+    example = build_with_seed(experiment.build_model, 0)
     if experiment.build_callbacks:
-        trainer, threads = _ByFit(experiment, epochs or experiment.epochs), 1  # Keras's own loop is no place for two
+        trainer, threads = _ByFit(experiment, example, epochs or experiment.epochs), 1  # Keras's own loop takes one
     else:
-        trainer = _Compiled(experiment, epochs or experiment.epochs)
+        trainer = _Compiled(experiment, example, epochs or experiment.epochs)
     idle: queue.SimpleQueue = queue.SimpleQueue()
     for _ in range(threads):
         idle.put(trainer.variables())
@@ -82,7 +83,7 @@ def replicate(
         finally:
             idle.put(variables)
 
-    examine = _Examiner(experiment).examine
+    examine = _Examiner(experiment, example).examine
     pool = ThreadPoolExecutor(threads)
     try:
         members = []
@@ -129,51 +130,60 @@ def _history(table: np.ndarray) -> dict[str, np.ndarray]:
 class _Examiner:
     """Takes the statistics of a model in any state: accuracies, activations, what the experiment measures."""
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, model: keras.Model) -> None:
         self._measure, self._data = experiment.measure, experiment.data()
-        model = build_with_seed(experiment.build_model, 0)
-        key = digest([without_initial_values(computation(model)), joblib.hash(self._data)])
-        self._statistics = _shared(_examiners, key, lambda: _Statistics(model, self._data))
+        self._halves = [[tf.constant(part) for part in half] for half in self._data[:2]]
+        shapes = [(tensor.shape, tensor.dtype) for half in self._halves for tensor in half]
+        key = digest([without_initial_values(computation(model)), shapes])
+        self._statistics = _shared(_examiners, key, lambda: _Statistics(model, self._halves))
 
     def examine(self, state: list[np.ndarray]) -> dict[str, Any]:
         """Returns a dict of statistics of the model with these variables."""
         with self._statistics.in_use:
-            found = self._statistics.of(state)
+            found = self._statistics.of(state, self._halves)
             return found | (self._measure(self._statistics.model, self._data) if self._measure else {})
 
 
 class _Statistics:
-    """Accuracies and activations of a model in any state, compiled; `in_use` is held while the model has that state."""
+    """Accuracies and activations of a model in any state, compiled; `in_use` is held while the model has that state.
 
-    def __init__(self, model: keras.Model, data: tuple) -> None:
+    Args:
+        model: a compiled model.
+        halves: x and y of the training samples, x and y of the test samples, tensors; only their shapes count.
+    """
+
+    def __init__(self, model: keras.Model, halves: list[list[tf.Tensor]]) -> None:
         self.model, self.in_use = model, threading.Lock()
-        self._halves = [[tf.constant(part) for part in half] for half in data[:2]]
-        self._accuracies = tf.function(self._accuracies_of).get_concrete_function()
-        self._probe = ActivationProbe(model, self._halves[0][0][:1000])
+        self._watched = nonlinear_layers(model)
+        build_metrics(model, tuple(halves[0]))
+        self._function = tf.function(self._of_halves, autograph=False).get_concrete_function(halves)
 
-    def of(self, state: list[np.ndarray]) -> dict[str, Any]:
+    def of(self, state: list[np.ndarray], halves: list[list[tf.Tensor]]) -> dict[str, Any]:
         """Returns the statistics of the model with these variables, which it keeps."""
         for variable, value in zip(self.model.variables, state, strict=True):
             variable.assign(value)
-        found = dict(zip(("train_accuracy", "test_accuracy"), self._accuracies().numpy(), strict=True))
-        activations = self._probe()
-        return found | {name: activations[name] for name in HEALTH}
+        accuracies, activations = self._function(halves)
+        found = dict(zip(("train_accuracy", "test_accuracy"), accuracies.numpy(), strict=True))
+        by_name = ActivationStatistics(*activations.numpy().astype("float64"))._asdict()
+        return found | {name: by_name[name] for name in HEALTH}
 
-    def _accuracies_of(self) -> tf.Tensor:
+    def _of_halves(self, halves: list[list[tf.Tensor]]) -> tuple[tf.Tensor, tf.Tensor]:
+        """The accuracies on both halves, and the activations on the training half, as operations of a graph."""
         accuracies = []
-        for half in self._halves:
+        for half in halves:
             self.model.reset_metrics()
             accuracies.append(self.model.test_step(half)["accuracy"])
-        return tf.stack(accuracies)
+        _, activations = statistics_by_call(self.model, self._watched, halves[0][0][:1000])
+        return tf.stack(accuracies), activations
 
 
 class _ByFit:
     """Trains one member after another with `fit` and the experiment's callbacks."""
 
-    def __init__(self, experiment: Experiment, epochs: int) -> None:
+    def __init__(self, experiment: Experiment, model: keras.Model, epochs: int) -> None:
         self._experiment, self._epochs = experiment, epochs
         self._train, *_, self._validation = experiment.data()
-        self.layers = list(kernels(build_with_seed(experiment.build_model, 0)))
+        self.layers = list(kernels(model))
 
     def variables(self) -> None:
         """Returns None: every member has a model of its own."""
@@ -203,8 +213,7 @@ class _ByFit:
 class _Compiled:
     """Trains one member after another, or several in as many threads, with one compiled function."""
 
-    def __init__(self, experiment: Experiment, epochs: int) -> None:
-        model: keras.Model = build_with_seed(experiment.build_model, 0)
+    def __init__(self, experiment: Experiment, model: keras.Model, epochs: int) -> None:
         model.optimizer.build(model.trainable_variables)
         train, *_, validation = experiment.data()
         self._samples, self._epochs = len(train[0]), epochs
@@ -261,6 +270,7 @@ class _Training:
         self._gradients = tf.Variable(tf.zeros(len(self._kernels)))
         begin = [[tf.constant(variable) for variable in part.variables] for part in (model, model.optimizer)]
         orders = _orders(len(data[0]), epochs, tf.constant(0))
+        build_metrics(model, (data[0][:batch_size], data[1][:batch_size]))
         training = tf.function(self._train_all_epochs, jit_compile=True, autograph=False)
         with before_apply(model.optimizer, self._add_gradients):
             self.function = training.get_concrete_function(*begin, data, orders)

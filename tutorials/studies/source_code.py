@@ -72,30 +72,27 @@ def _is_ours(module: str | None) -> bool:
     if module == "__main__":  # a script, a notebook
         return True
     file = getattr(sys.modules.get(module), "__file__", None)
+    return file is not None and _is_outside_installation(file)
+
+
+@functools.cache
+def _is_outside_installation(file: str) -> bool:
+    """Whether a file is neither Python's nor that of an installed package."""
     installed = {sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
-    return file is not None and not any(Path(file).is_relative_to(path) for path in installed)
+    return not any(Path(file).is_relative_to(path) for path in installed)
 
 
 def _read(definition: types.FunctionType | type) -> tuple[str, list[tuple[str, Any]]]:
     """The normalized source of a function or class, and what it mentions: names and values."""
     values: list[tuple[str, Any]] = []
+    functions = _functions(definition)
     if isinstance(definition, type):
-        functions = [method for method in vars(definition).values() if isinstance(method, types.FunctionType)]
         scopes: list[Any] = [vars(sys.modules[definition.__module__])]
         values += [(base.__qualname__, base) for base in definition.__bases__]
     else:
-        functions, scopes = [definition], [definition.__globals__]
+        scopes = [definition.__globals__]
     scopes += [inspect.getclosurevars(function).nonlocals for function in functions]
-    try:
-        if definition.__name__ == "<lambda>":
-            raise OSError("its lines hold more than the lambda")
-        # Of a function the code, as `inspect` would show the function that a decorated one wraps.
-        source = inspect.getsource(definition if isinstance(definition, type) else definition.__code__)
-        tree = _Normalizer().visit(ast.parse(textwrap.dedent(source)))
-        text, mentioned = ast.unparse(tree), _mentioned(tree)
-    except (OSError, TypeError, SyntaxError):  # no source of its own: what Python made of it
-        code = [function.__code__ for function in functions]
-        text, mentioned = str([_instructions(one) for one in code]), {(name,) for one in code for name in _names(one)}
+    text, mentioned = _text(definition)
     for path in sorted(mentioned):
         for scope in scopes:
             if path[0] in scope:
@@ -104,6 +101,28 @@ def _read(definition: types.FunctionType | type) -> tuple[str, list[tuple[str, A
                     value = getattr(value, attribute, None) if isinstance(value, types.ModuleType) else value
                 values.append((f"{definition.__module__}.{'.'.join(path)}", value))
     return text, values
+
+
+def _functions(definition: types.FunctionType | type) -> list[types.FunctionType]:
+    """A function itself, or the methods of a class."""
+    if isinstance(definition, type):
+        return [method for method in vars(definition).values() if isinstance(method, types.FunctionType)]
+    return [definition]
+
+
+@functools.cache  # the experiments of a study mention the same functions
+def _text(definition: types.FunctionType | type) -> tuple[str, set[tuple[str, ...]]]:
+    """The normalized source of a function or class, and the names that it mentions."""
+    try:
+        if definition.__name__ == "<lambda>":
+            raise OSError("its lines hold more than the lambda")
+        # Of a function the code, as `inspect` would show the function that a decorated one wraps.
+        source = inspect.getsource(definition if isinstance(definition, type) else definition.__code__)
+        tree = _Normalizer().visit(ast.parse(textwrap.dedent(source)))
+        return ast.unparse(tree), _mentioned(tree)
+    except (OSError, TypeError, SyntaxError):  # no source of its own: what Python made of it
+        code = [function.__code__ for function in _functions(definition)]
+        return str([_instructions(one) for one in code]), {(name,) for one in code for name in _names(one)}
 
 
 def _instructions(code: types.CodeType) -> list[Any]:

@@ -117,12 +117,13 @@ def _configuration(experiment: Experiment | Measurement, epochs: int | None) -> 
     if isinstance(experiment, Measurement):
         return {"title": experiment.title, "file": f"{fingerprint(experiment, 0)}.npz"}
     length = epochs or experiment.epochs
+    model = build_with_seed(experiment.build_model, 0)
     return {
         "title": experiment.title,
-        **describe(build_with_seed(experiment.build_model, 0)),
+        **describe(model),
         "epochs": length,
         "own_epochs": experiment.epochs,
-        "file": f"{fingerprint(experiment, length)}.npz",
+        "file": f"{fingerprint(experiment, length, model)}.npz",
     }
 
 

@@ -44,10 +44,25 @@ NOT_SHARING = {
 }
 
 
+@pytest.mark.parametrize(
+    ("owner", "name"), [(many_seeds._Training, "_train_all_epochs"), (many_seeds._Statistics, "_of_halves")]
+)
+def test_what_is_compiled_is_traced_once(compiled, monkeypatch, owner, name):
+    traced, original = [], getattr(owner, name)
+
+    def traces(self, *arguments):
+        traced.append(name)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(owner, name, traces)
+    replicate(experiment(), [1, 2], 2)
+    assert traced == [name]
+
+
 @pytest.mark.slow
 def test_what_differs_only_in_where_it_begins_shares_a_compilation(compiled):
     shared = [replicate(one, [1, 2], 2) for one in (experiment(), *SHARING.values())]
-    assert len(compiled) == 1
+    assert len(compiled) == len(many_seeds._examiners) == 1
     for members, one in zip(shared, (experiment(), *SHARING.values()), strict=True):
         compiled.clear()
         many_seeds._examiners.clear()
