@@ -9,8 +9,9 @@ from keras import ops
 from . import backend
 from ._statistics import GradientStatistics, gradient_statistics
 
-MAX_ELEMENTS = 2**18
-"""Elements of large kernels that are looked at in a step, about, all kernels together: a fraction of a millisecond."""
+MAX_ELEMENTS = 2**16
+"""Elements of large kernels that are looked at in a step, all kernels together, unless that leaves a kernel with fewer
+than `MIN_ELEMENTS`. To read them takes about a millisecond on a CPU core."""
 
 MIN_ELEMENTS = 4096
 """Elements of a kernel that are looked at, at least. They estimate a mean to 1/64 of the elements' standard deviation,
@@ -27,7 +28,7 @@ def chosen_elements(sizes: Sequence[int]) -> list[np.ndarray | None]:
     `MAX_ELEMENTS` among them.
 
     >>> [None if places is None else len(places) for places in chosen_elements([25, 784_000, 500_000])]
-    [None, 131072, 131072]
+    [None, 32768, 32768]
     """
     large = sum(size > MIN_ELEMENTS for size in sizes)
     limit = max(MIN_ELEMENTS, MAX_ELEMENTS // max(large, 1))

@@ -86,8 +86,7 @@ class ActivationMonitor(Monitor):
     The batch goes through the model as in `predict` (dropout off, batch normalization on its moving averages), so
     nothing of the model or of its random streams changes.
 
-    With a `log_dir`, TensorBoard shows every quantity in the tab Layers, and at the end an image of `activation_std`,
-    layers by epochs.
+    With a `log_dir`, TensorBoard shows every quantity in the tab Layers.
 
     >>> activations = ActivationMonitor(x_test[:256])
     >>> model.fit(x, y, epochs=100, callbacks=[activations])

@@ -18,10 +18,10 @@ from .keras_internals import inner_optimizer, kernels, other_optimizers
 from .model_facts import model_facts
 from .monitor import Monitor
 
-ELEMENTS_PER_EPOCH = 25_000_000
+ELEMENTS_PER_EPOCH = 6_000_000
 """Gradient elements that are read in an epoch, about, unless `sampled_steps` says otherwise; see `GradientReader.cost`.
 
-Reading costs some 1 to 2 ns per element on a CPU core, so this bounds it to some hundredths of a second per epoch.
+Reading costs some 10 ns per element on a CPU core, so this bounds it to some hundredths of a second per epoch.
 """
 
 MIN_SAMPLED_STEPS, MAX_SAMPLED_STEPS = 16, 100
@@ -39,8 +39,7 @@ class GradientMonitor(Monitor):
     the training is the same bit by bit.
 
     With a `log_dir`, TensorBoard shows every quantity in the tab Layers, the scalars `gradient_abs_mean/<layer>` and
-    `gradient_mean/<layer>` per epoch, every `histogram_freq` epochs a histogram `<layer>/kernel_0_grad`, and at the
-    end an image of `gradient_abs_mean`, layers by epochs.
+    `gradient_mean/<layer>` per epoch, and every `histogram_freq` epochs a histogram `<layer>/kernel_0_grad`.
 
     >>> gradients = GradientMonitor(log_dir="logs/run1", histogram_freq=1)
     >>> model.fit(x, y, epochs=100, callbacks=[gradients])
@@ -53,7 +52,7 @@ class GradientMonitor(Monitor):
             the kernel's gradient over the epoch's sampled steps (over the last of them, and over a fixed random choice
             of elements, where there are more than 4096 elements or 262,144 numbers altogether).
         sampled_steps: steps of an epoch that are looked at, at most, evenly spaced from the first. "auto" takes 100,
-            or where the kernels are large as many as 25 million gradient elements allow, but 16 at least. `None`
+            or where the kernels are large as many as 6 million gradient elements allow, but 16 at least. `None`
             looks at every step and every element. (While the number of steps is unknown, as in the first
             epoch on a generator, all are looked at. Under a distribution strategy with several replicas they always
             are.)
@@ -73,7 +72,7 @@ class GradientMonitor(Monitor):
             `fit` never handed it to the optimizer. With gradient accumulation, each micro-batch is a step. Clipping is
             not recorded then, nor under a distribution strategy, whose replicas each clip their own part.
         sampled_elements: dict of the layers of whose kernels some elements stand for all, to their number: a fixed
-            random choice of 4,096 to 262,144. `mean` and `nonfinite` are those of all elements; `abs_mean`, `l2` and
+            random choice of 4,096 to 65,536. `mean` and `nonfinite` are those of all elements; `abs_mean`, `l2` and
             `zero_fraction` are estimated, with a standard error of 1.2 % of `abs_mean` where 4,096 normally
             distributed elements are looked at, and of 0.3 % where it is 65,536; `max` is the largest among them. Of
             the gradient of an embedding only the rows are read that were looked up, so nothing is estimated.
@@ -326,8 +325,8 @@ class _Recorder:
         present = [gradient for gradient in gradients if gradient is not None]
         watched = {i: gradient for i, gradient in handed.items() if gradient is not None}
         watched = self._recording.summed_over_replicas(watched)
-        # Wait for the gradients of kernels only: where operations depend on others, such as those of the scales of batch
-        # normalization, TensorFlow computes these in another way, and rounds differently.
+        # Wait for the gradients of kernels only: those of the scales of batch normalization TensorFlow would compute in
+        # another way if operations depended on them, and round differently.
         with backend.once_computed([*watched.values()]):
             self._totals.add(lambda: self._statistics(watched, present), self._sampler, is_applied)
             if self.sample is not None:

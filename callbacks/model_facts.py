@@ -45,6 +45,9 @@ LINEAR_LAYERS = {
 PASSING_LAYERS = {"InputLayer", "Flatten", "Reshape", "Permute", "Dropout", "SpatialDropout1D", "SpatialDropout2D"}
 """Layers that leave the scale of their inputs as it is."""
 
+MAX_WEIGHTS = 2**18
+"""Weights of a kernel that are looked at before training, about: initial weights are alike in all rows."""
+
 SHORT_NAMES = {
     "mse": "mean_squared_error",
     "mae": "mean_absolute_error",
@@ -107,16 +110,14 @@ def _kernel_facts(model: keras.Model) -> dict[str, dict[str, Any]]:
     layer_of, named = layer_of_each_variable(model), kernels(model)
     found: dict[str, dict[str, Any]] = {}
     for name, kernel in named.items():
-        layer, value = layer_of.get(id(kernel)), backend.array_of(kernel)
-        shape, mean_weight = [*value.shape], float(np.abs(value, dtype="float32").mean())
+        layer, value = layer_of.get(id(kernel)), _first_rows(kernel)
+        shape, mean_weight = [*kernel.shape], float(np.abs(value, dtype="float32").mean())
         columns = value.reshape(-1, value.shape[-1])
         # Only kernels of one mean can be equal, so that hardly any are compared; those of a constant tell nothing.
         alike = [
             other for other, facts in found.items() if (facts["shape"], facts["mean_weight"]) == (shape, mean_weight)
         ]
-        twins = (
-            other for other in alike if np.ptp(value) > 0 and np.array_equal(backend.array_of(named[other]), value)
-        )
+        twins = (other for other in alike if np.ptp(value) > 0 and np.array_equal(_first_rows(named[other]), value))
         found[name] = {
             "layer": type(layer).__name__,
             "shape": shape,
@@ -128,6 +129,12 @@ def _kernel_facts(model: keras.Model) -> dict[str, dict[str, Any]]:
             "same_as": next(twins, None),
         }
     return found
+
+
+def _first_rows(kernel: keras.Variable) -> np.ndarray:
+    """All of a kernel, or so many rows of a large one that they hold about `MAX_WEIGHTS`."""
+    size = int(np.prod(kernel.shape))
+    return backend.array_of(kernel, None if size <= MAX_WEIGHTS else max(1, MAX_WEIGHTS * kernel.shape[0] // size))
 
 
 def _layer_facts(model: keras.Model) -> dict[str, Any]:

@@ -162,12 +162,6 @@ class Monitor(GuardedCallback):
         if self._writer is not None:
             self._writer.write_metrics(epoch, scalar_metrics(logs))
 
-    def _train_end(self, logs: dict | None = None) -> None:
-        if self._writer is not None and self._recorded:
-            figure = self.plot()
-            figure.set_size_inches(5, max(3.2, figure.get_figheight()))  # legible where TensorBoard shows it small
-            self._writer.write(self.epochs[-1], images={f"{self.PREFIX}_history": plots.png(figure, dpi=160)})
-
     def _release(self) -> None:
         writer, tap, listener = self._writer, self._tap, self._listener
         super()._release()

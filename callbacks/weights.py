@@ -19,8 +19,7 @@ class WeightNormMonitor(Monitor):
     """Records the L1 norm of every kernel at each epoch's end, and how much the kernel changed.
 
     With a `log_dir`, TensorBoard shows every quantity in the tab Layers, the scalars `weight_l1/<layer>` and
-    `weight_l1_change/<layer>` per epoch, every `histogram_freq` epochs a histogram `<layer>/kernel_0`, and at the end
-    an image of `weight_l1_change`, layers by epochs.
+    `weight_l1_change/<layer>` per epoch, and every `histogram_freq` epochs a histogram `<layer>/kernel_0`.
 
     >>> weights = WeightNormMonitor()
     >>> model.fit(x, y, epochs=100, callbacks=[weights])
@@ -40,7 +39,7 @@ class WeightNormMonitor(Monitor):
             `nonfinite`, the number of NaN or infinite weights at the epoch's end. These are left out of `l1`, and where
             they are so at either end out of `l1_change`; a kernel without any finite weight has NaN there.
         sampled_elements: dict of the layers of whose kernels some elements stand for all, to their number: a fixed
-            random choice of 4,096 to 262,144. From it the norms are estimated, with a standard error of 1.2 % where
+            random choice of 4,096 to 65,536. From it the norms are estimated, with a standard error of 1.2 % where
             4,096 normally distributed weights are looked at, and of 0.3 % where it is 65,536; for the change of an
             embedding of which few rows change it is larger. `nonfinite` counts all elements.
 

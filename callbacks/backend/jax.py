@@ -324,9 +324,9 @@ def have_values(variables: Sequence[keras.Variable]) -> bool:
     return True
 
 
-def array_of(variable: keras.Variable) -> np.ndarray:
-    """Return the value of a variable as an array, which may be the variable's own memory."""
-    return np.asarray(variable.value)
+def array_of(variable: keras.Variable, rows: int | None = None) -> np.ndarray:
+    """Return the value of a variable, or its first rows, as an array, which may be the variable's own memory."""
+    return np.asarray(variable.value if rows is None else variable.value[:rows])
 
 
 def is_batch_array(array: Any) -> bool:

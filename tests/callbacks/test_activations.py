@@ -111,7 +111,6 @@ def test_each_epoch_sees_the_weights_that_the_model_has_then(tmp_path, read_tens
     for name, values in monitor.history.items():
         found = written[f"layers/activation_{name}"]
         np.testing.assert_array_equal([found[0], found[1]], values.astype("float32"))
-    assert "activation_history" in written
 
 
 def test_a_model_without_activations_is_told_of():

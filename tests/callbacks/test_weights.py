@@ -78,4 +78,3 @@ def test_both_monitors_share_one_event_file(tmp_path, read_tensors):
     histogram = tensors["first/kernel_0"][1]
     assert histogram[:, 2].sum() == kernel.size
     assert (histogram[0, 0], histogram[-1, 1]) == pytest.approx((kernel.min(), kernel.max()))
-    assert {"weight_history", "gradient_history"} <= set(tensors)

@@ -106,7 +106,11 @@ def share(values: np.ndarray) -> float:
 '''
 
 DECIDE = [
-    ("callbacks._statistics", "values = tf.where(is_finite, output, 0.0)", "values = tf.where(is_finite, output, 1.0)"),
+    (
+        "callbacks._statistics",
+        "values = ops.where(is_finite, output, 0.0)",
+        "values = ops.where(is_finite, output, 1.0)",
+    ),
     ("callbacks._statistics", "SATURATED_OUTPUT = 0.9**0.5", "SATURATED_OUTPUT = 0.8**0.5"),
     ("callbacks._statistics", 'RELU_ACTIVATIONS = ("relu", "relu6")', 'RELU_ACTIVATIONS = ("relu",)'),
     ("callbacks.activations", "model(batch, training=False)", "model(batch, training=True)"),
@@ -125,7 +129,7 @@ DECIDE = [
 DECIDE_NOTHING = [
     ("callbacks._statistics", '"""Return the statistics of one layer\'s output, as scalars.', '"""Other words.'),
     ("callbacks._statistics", "output: Any) -> ActivationStatistics:", "output):"),
-    ("callbacks._statistics", "    count = tf.maximum(", "    # A comment.\n    count = tf.maximum("),
+    ("callbacks._statistics", "    count = ops.maximum(", "    # A comment.\n    count = ops.maximum("),
     ("tutorials.lab.compiled_epochs", '"""One epoch as operations of a graph', '"""Other words'),
     ("tutorials.studies.many_seeds", "# as `fit` does: averaged weights take effect", "# other words"),
     ("tutorials.studies.many_seeds", "def _l1(arrays: Sequence[tf.Tensor]) -> tf.Tensor:", "def _l1(arrays):"),
