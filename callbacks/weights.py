@@ -1,7 +1,7 @@
 """WeightNormMonitor: how large each kernel is and how far it moved, epoch by epoch."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -135,31 +135,33 @@ class _KernelReader:
 
     def __init__(self, watched: Sequence[keras.Variable]) -> None:
         sizes = [int(np.prod(kernel.shape)) for kernel in watched]
-        chosen = chosen_elements(sizes)
-        self._small = [kernel for kernel, places in zip(watched, chosen, strict=True) if places is None]
-        self._large = [kernel for kernel, places in zip(watched, chosen, strict=True) if places is not None]
-        self._places = [places for places in chosen if places is not None]
-        self.sampled = [None if places is None else len(places) for places in chosen]
+        self._watched, self._places = list(watched), chosen_elements(sizes)
+        self.sampled = [None if places is None else len(places) for places in self._places]
         counts = [count or size for size, count in zip(sizes, self.sampled, strict=True)]
         self.starts = np.cumsum([0, *counts[:-1]])
         self.scale = np.array(sizes) / counts
-        self._read_large = backend.compiled(self._large, self._large_kernels) if self._large else None
+        self._read_compiled: Callable[[], np.ndarray] | None = None
+        if backend.READS_TOGETHER or any(self.sampled):
+            self._read_compiled = backend.compiled(self._watched, self._compiled)
 
-    def _large_kernels(self) -> Any:
-        """The chosen elements of large kernels, then for each the number of elements that are not finite."""
-        vectors = [keras.ops.reshape(keras.ops.cast(kernel.value, "float32"), (-1,)) for kernel in self._large]
-        _, nonfinite = backend.sums_and_nonfinite(vectors)
-        chosen = [backend.elements_at(vector, places) for vector, places in zip(vectors, self._places, strict=True)]
-        return keras.ops.concatenate([*chosen, nonfinite])
+    def _compiled(self) -> Any:
+        """What `read` returns, as one tensor: the elements, then of each kernel the number that is not finite."""
+        vectors = [keras.ops.reshape(keras.ops.cast(kernel.value, "float32"), (-1,)) for kernel in self._watched]
+        chosen = [
+            vector if places is None else backend.elements_at(vector, places)
+            for vector, places in zip(vectors, self._places, strict=True)
+        ]
+        large = [vector for vector, count in zip(vectors, self.sampled, strict=True) if count is not None]
+        return keras.ops.concatenate([*chosen, *([backend.sums_and_nonfinite(large)[1]] if large else [])])
 
     def read(self) -> _Kernels:
         """Return what is looked at of the kernels now."""
-        small = iter([backend.array_of(kernel).ravel() for kernel in self._small])
         nonfinite = np.zeros(len(self.sampled))
-        if self._read_large is None:
-            return _Kernels(np.concatenate([*small], dtype="float64"), nonfinite)
-        *parts, counts = np.split(self._read_large(), np.cumsum([len(places) for places in self._places]))
-        nonfinite[[count is not None for count in self.sampled]] = counts
-        large = iter(parts)
-        in_order = [next(small if count is None else large) for count in self.sampled]
-        return _Kernels(np.concatenate(in_order, dtype="float64"), nonfinite)
+        if self._read_compiled is None:
+            vectors = [backend.array_of(kernel).ravel() for kernel in self._watched]
+            return _Kernels(np.concatenate(vectors, dtype="float64"), nonfinite)
+        is_large = [count is not None for count in self.sampled]
+        found = self._read_compiled()
+        end = len(found) - sum(is_large)
+        nonfinite[is_large] = found[end:]
+        return _Kernels(found[:end].astype("float64"), nonfinite)

@@ -31,6 +31,7 @@ else:
     _backend = import_module(f".{keras.backend.backend()}", __name__)
 
 END_OF_DATA = _backend.END_OF_DATA
+READS_TOGETHER = _backend.READS_TOGETHER
 Accumulator = _backend.Accumulator
 Recording = _backend.Recording
 Sampler = _backend.Sampler

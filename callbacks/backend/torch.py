@@ -16,6 +16,9 @@ END_OF_DATA = (StopIteration,)
 
 NEVER = 2**31 - 1
 
+READS_TOGETHER = False
+"""Whether the values of many small variables are read faster by one compiled function than one after another."""
+
 
 class Recording:
     """The train function of one `fit` whose steps are recorded.

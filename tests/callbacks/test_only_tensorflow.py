@@ -260,3 +260,21 @@ def test_nothing_in_a_compiled_step_is_cut_or_shaped_by_what_was_computed(shape)
     assert cut
     for operation in cut:
         assert all(tf.get_static_value(place) is not None for place in operation.inputs[1:]), operation.name
+
+
+# How TensorFlow computes what the callbacks look at
+
+
+@pytest.mark.slow
+def test_the_scales_of_batch_normalization_are_trained_the_same():
+    """TensorFlow computes their gradients in another way where operations of ours wait for them."""
+    images, classes = np.random.RandomState(1).rand(16, 32, 32, 3), np.arange(16) % 4
+
+    def build():
+        keras.utils.set_random_seed(1)
+        model = keras.applications.MobileNet((32, 32, 3), alpha=0.25, weights=None, classes=4)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    _, told = assert_same_training(build, GradientMonitor(), x=images, y=classes, epochs=1)
+    assert told == []
