@@ -29,8 +29,12 @@ test: $(VENV)/installed
 # The tests of the callbacks with Keras on JAX and on PyTorch, each in an environment of its own without TensorFlow;
 # `make test-jax ONLY=tests/callbacks/test_weights.py` runs some of them.
 ONLY := tests/callbacks
-test-jax test-torch: test-%: .venv-%/installed
-	KERAS_BACKEND=$* .venv-$*/bin/pytest -n 2 --dist loadgroup $(ONLY)
+
+test-jax: .venv-jax/installed
+	KERAS_BACKEND=jax .venv-jax/bin/pytest -n 2 --dist loadgroup $(ONLY)
+
+test-torch: .venv-torch/installed
+	KERAS_BACKEND=torch .venv-torch/bin/pytest -n 2 --dist loadgroup $(ONLY)
 
 .venv-%/installed: tests/requirements-%.txt
 	@test -n "$(PYTHON)" || { echo "make: this project needs Python 3.11, 3.12 or 3.13, and none is on the PATH." >&2; exit 2; }

@@ -56,7 +56,7 @@ def test_every_element_that_is_not_finite_is_counted():
 
 def wide(units=70_000):
     keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input((8,)), layers.Dense(units, "tanh", name="wide"), layers.Dense(1)])
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(units, "tanh", name="wide"), layers.Dense(1, name="out")])
     model.compile(keras.optimizers.SGD(0.01), "mse")
     return model
 
@@ -72,7 +72,14 @@ def test_the_monitors_say_which_layers_are_sampled_and_by_how_much():
     before = array(model.layers[0].kernel)
     model.fit(x, x[:, :1], batch_size=8, shuffle=False, verbose=0, callbacks=[gradients, exact, weights])
     steps = gradients_by_tape(wide(), x, x[:, :1], 8)
-    assert gradients.sampled_elements == weights.sampled_elements == {"wide": MAX_ELEMENTS // 2}
+    assert (
+        gradients.sampled_elements
+        == weights.sampled_elements
+        == {
+            "wide": MAX_ELEMENTS // 2,
+            "out": MAX_ELEMENTS // 2,
+        }
+    )
     assert exact.sampled_elements == {}
     assert largest_error(exact.history, steps) < 2e-4
     for name in ("abs_mean", "l2"):
