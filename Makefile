@@ -31,10 +31,10 @@ test: $(VENV)/installed
 ONLY := tests/callbacks
 
 test-jax: .venv-jax/installed
-	KERAS_BACKEND=jax .venv-jax/bin/pytest -n 2 --dist loadgroup $(ONLY)
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest -n 2 --dist loadgroup $(ONLY)
 
 test-torch: .venv-torch/installed
-	KERAS_BACKEND=torch .venv-torch/bin/pytest -n 2 --dist loadgroup $(ONLY)
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -n 2 --dist loadgroup $(ONLY)
 
 .venv-%/installed: tests/requirements-%.txt
 	@test -n "$(PYTHON)" || { echo "make: this project needs Python 3.11, 3.12 or 3.13, and none is on the PATH." >&2; exit 2; }

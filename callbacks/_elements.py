@@ -1,5 +1,6 @@
 """Which elements of kernels and of their gradients are looked at, and the statistics of one step's gradients."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,8 +18,8 @@ MIN_ELEMENTS = 4096
 """Elements of a kernel that are looked at, at least. They estimate a mean to 1/64 of the elements' standard deviation,
 which for normally distributed elements is 1.2 % of their mean magnitude."""
 
-SMALL = 1024
-"""Elements of a kernel up to which it is filled up with zeros, so that one operation serves several kernels."""
+MAX_FILLED_UP = 2**17
+"""Elements, with the zeros that fill the shorter ones up, up to which kernels of all sizes are computed together."""
 
 
 def chosen_elements(sizes: Sequence[int]) -> list[np.ndarray | None]:
@@ -61,7 +62,7 @@ class GradientReader:
     """Computes the statistics of one step's gradients.
 
     Kernels with many elements are represented by some of them, see `chosen_elements`; only their `mean` and
-    `nonfinite` are those of all elements. Gradients of the same size are read by the same operations.
+    `nonfinite` are those of all elements. Gradients of similar sizes are read by the same operations.
 
     Args:
         sizes: number of elements of each kernel.
@@ -80,6 +81,9 @@ class GradientReader:
         self._chosen = [None] * len(self._sizes) if is_exact else chosen_elements(self._sizes)
 
         self.sampled = [None if places is None else len(places) for places in self._chosen]
+        whole_sizes = [size for size, count in zip(sizes, self.sampled, strict=True) if count is None]
+        fit_together = len(whole_sizes) * max(whole_sizes, default=0) <= MAX_FILLED_UP
+        self._groups = ["all" if fit_together else f"size {_filled_up_to(size)}" for size in self._sizes]
         whole = sum(size for size, chosen in zip(self._sizes, self._chosen, strict=True) if chosen is not None)
         seen = sum(count or size for size, count in zip(sizes, self.sampled, strict=True))
         self.cost = seen + whole // 4
@@ -113,7 +117,7 @@ class GradientReader:
             if is_rows:
                 read[i] = _Read(vector, size, f"rows {i}")
             elif chosen is None:
-                read[i] = _Read(vector, size, "small" if size <= SMALL else f"size {size}")
+                read[i] = _Read(vector, size, self._groups[i])
             else:
                 read[i] = _Read(backend.elements_at(vector, chosen), len(chosen), "chosen", vector)
         return read
@@ -140,6 +144,11 @@ class GradientReader:
             places = [order.index(i) if i in order else len(order) for i in range(kernels)]
             together = ops.take(together, np.array(places, "int32"), axis=1)
         return GradientStatistics(*ops.unstack(together, axis=0))
+
+
+def _filled_up_to(size: int) -> int:
+    """The length to which a kernel of this size is filled up where not all are computed together: a power of 4."""
+    return max(1024, 4 ** math.ceil(math.log(max(size, 1), 4)))
 
 
 def _filled_up(vectors: list[Any]) -> list[Any]:

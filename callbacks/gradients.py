@@ -75,7 +75,8 @@ class GradientMonitor(Monitor):
             random choice of 4,096 to 65,536. `mean` and `nonfinite` are those of all elements; `abs_mean`, `l2` and
             `zero_fraction` are estimated, with a standard error of 1.2 % of `abs_mean` where 4,096 normally
             distributed elements are looked at, and of 0.3 % where it is 65,536; `max` is the largest among them. Of
-            the gradient of an embedding only the rows are read that were looked up, so nothing is estimated.
+            the gradient of an embedding TensorFlow hands over the rows that were looked up, and nothing is estimated;
+            with JAX and PyTorch it is, from the few chosen elements that are not zero, with a larger error.
         sampled_steps_history: int array of shape (epochs,), the steps looked at.
         skipped_steps_history: int array of shape (epochs,), the steps that loss scaling dropped because of a gradient
             that was not finite; they are in no other statistic.
