@@ -267,6 +267,45 @@ def before_apply(
 
 
 @contextlib.contextmanager
+def before_apply_unscaled(
+    optimizer: keras.optimizers.Optimizer,
+    take: Callable[[list[Any], list[keras.Variable], Any], None],
+    count_begun: Callable[[list[Any], list[keras.Variable]], None],
+) -> Iterator[None]:
+    """While open, hand over the gradients of each step, unscaled, that the optimizer is going to apply.
+
+    Args:
+        optimizer: the optimizer that the train step calls.
+        take: called with a list of gradients (tensor, `IndexedSlices` or None), the list of their variables, and True:
+            the innermost optimizer is called only where the step is applied.
+        count_begun: called with the gradients and their variables where loss scaling may still drop the step.
+    """
+    inner = inner_optimizer(optimizer)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(before_apply(inner, lambda gradients, variables: take(gradients, variables, True)))
+        if inner is not optimizer:
+            stack.enter_context(before_apply(optimizer, count_begun))
+        yield
+
+
+def new_train_function(model: keras.Model) -> Callable:
+    """Return what a model would train by, not traced yet; the model keeps its own train function.
+
+    Needs `Model.make_train_function` and `Model.train_function`, see `TrainFunctionTap`.
+    """
+    own = model.train_function
+    model.train_function = None  # so that one is made, even by a class whose method does not take `force`
+    try:
+        model.make_train_function()
+        made = model.train_function
+    finally:
+        model.train_function = own
+    if made is None:
+        raise RuntimeError("make_train_function made no train function")
+    return made
+
+
+@contextlib.contextmanager
 def after_call(layer: keras.layers.Layer, listener: Callable[[keras.layers.Layer, Any], None]) -> Iterator[None]:
     """While open, call `listener(layer, output)` after each call of the layer.
 

@@ -16,7 +16,7 @@ MODULES = {
 SCRIPTS = tuple(f"tutorials.{folder}" for folder in ("vanishing", "extensions", "course"))
 MAY_TOUCH_KERASS_PRIVATE_PARTS = {
     *("callbacks.keras_internals", "callbacks.train_function", "tutorials.lab.keras_loop"),
-    *(f"callbacks.backend.{backend}" for backend in ("tensorflow", "jax", "torch")),
+    *(f"callbacks.backend.{backend}" for backend in ("tensorflow", "jax")),
 }
 NAMEDTUPLE = {"_asdict", "_fields", "_make", "_replace"}
 """Public in spite of their names."""

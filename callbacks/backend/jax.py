@@ -12,14 +12,9 @@ from keras.src.backend.jax import trainer as keras_trainer
 
 from .._errors import NothingToWatchError
 from ..keras_internals import before_compute_loss, inner_optimizer, replaced_method
-
-END_OF_DATA = (StopIteration,)
-"""What a train function raises where its iterator ends."""
+from ._without_graph import END_OF_DATA, READS_TOGETHER, have_values, once_computed, outside_the_step  # noqa: F401
 
 NEVER = 2**31 - 1
-
-READS_TOGETHER = False
-"""Whether the values of many small variables are read faster by one compiled function than one after another."""
 
 
 class Recording:
@@ -209,9 +204,7 @@ class Accumulator:
             at: tells whether this step is looked at; None looks at every step.
             condition: a Boolean tensor, false where this step does not count.
         """
-        conditions = [
-            one for one in (None if at is None or at.takes_every_step else at.is_due(), condition) if one is not None
-        ]
+        conditions = [one for one in (True if at is None else at.is_due(), condition) if one is not True]
         if not conditions:
             self._recording.hand(self, at, True, compute())
             return
@@ -310,21 +303,6 @@ def compiled(variables: Sequence[keras.Variable], function: Callable[[], Any]) -
     jitted = jax.jit(stateless)
     jitted.eval_shape([variable.value for variable in variables])
     return lambda: np.asarray(jitted([variable.value for variable in variables]))
-
-
-def once_computed(tensors: Sequence[Any]) -> contextlib.AbstractContextManager:
-    """Return a context that does nothing: a step that runs has its batch."""
-    return contextlib.nullcontext()
-
-
-def outside_the_step() -> contextlib.AbstractContextManager:
-    """Return a context that does nothing: the model is built before its first step."""
-    return contextlib.nullcontext()
-
-
-def have_values(variables: Sequence[keras.Variable]) -> bool:
-    """Return whether variables can be read: always, as models are built before their first step."""
-    return True
 
 
 def array_of(variable: keras.Variable, rows: int | None = None) -> np.ndarray:

@@ -1,14 +1,14 @@
 """TensorFlow: a step is traced into a graph, and what it leaves behind is kept in variables."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ..keras_internals import before_apply, before_compute_loss, inner_optimizer
+from ..keras_internals import before_apply_unscaled, before_compute_loss, new_train_function
 
 END_OF_DATA = (StopIteration, tf.errors.OutOfRangeError)
 """What a train function raises where its iterator ends."""
@@ -22,8 +22,8 @@ READS_TOGETHER = True
 class Recording:
     """The train function of one `fit` whose steps are recorded.
 
-    Needs `Model.make_train_function` and `Model.train_function`, and the attribute `distribute_strategy` of Keras's
-    TensorFlow trainer: the strategy in whose scope a model was compiled can be asked for nowhere else.
+    Needs the attribute `distribute_strategy` of Keras's TensorFlow trainer: the strategy in whose scope a model was
+    compiled can be asked for nowhere else.
 
     Args:
         model: a compiled `keras.Model`.
@@ -44,16 +44,7 @@ class Recording:
 
     def new_train_function(self) -> Callable:
         """Return what the model would train by, not traced yet; the model keeps its own train function."""
-        model, own = self._model, self._model.train_function
-        model.train_function = None  # so that one is made, even by a class whose method does not take `force`
-        try:
-            model.make_train_function()
-            made = model.train_function
-        finally:
-            model.train_function = own
-        if made is None:
-            raise RuntimeError("make_train_function made no train function")
-        return made
+        return new_train_function(self._model)
 
     def sampler(self, takes_every_step: bool = False) -> "Sampler":
         """Return a new sampler of this training's steps; its argument is that of `Sampler`."""
@@ -151,9 +142,7 @@ class Accumulator:
             self._variable.assign(self._packed(self._join(value, compute())))
             return tf.constant(0)
 
-        conditions = [
-            one for one in (None if at is None or at.takes_every_step else at.is_due(), condition) if one is not None
-        ]
+        conditions = [one for one in (True if at is None else at.is_due(), condition) if one is not True]
         if conditions:
             tf.cond(tf.reduce_all(conditions), add, lambda: tf.constant(0))
         else:
@@ -193,26 +182,13 @@ def _variable_of_each_replica(value: Any) -> tf.Variable:
     )
 
 
-@contextlib.contextmanager
 def listen_to_gradients(
     optimizer: keras.optimizers.Optimizer,
     take: Callable[[list[Any], list[keras.Variable], Any], None],
     count_begun: Callable[[list[Any], list[keras.Variable]], None],
-) -> Iterator[None]:
-    """While open, hand over the gradients of each step, unscaled, that the optimizer is going to apply.
-
-    Args:
-        optimizer: the optimizer that the train step calls.
-        take: called with a list of gradients (tensor, `IndexedSlices` or None), the list of their variables, and
-            whether the step is going to be applied: a Boolean tensor, or True where it surely is.
-        count_begun: called with the gradients and their variables where loss scaling may still drop the step.
-    """
-    inner = inner_optimizer(optimizer)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(before_apply(inner, lambda gradients, variables: take(gradients, variables, True)))
-        if inner is not optimizer:
-            stack.enter_context(before_apply(optimizer, count_begun))
-        yield
+) -> contextlib.AbstractContextManager:
+    """Return a context in which the gradients of each step are handed over, see `before_apply_unscaled`."""
+    return before_apply_unscaled(optimizer, take, count_begun)
 
 
 def listen_to_batches(model: keras.Model, take: Callable[..., None]) -> contextlib.AbstractContextManager:

@@ -2,28 +2,21 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import torch
 
-from ..keras_internals import before_apply, before_compute_loss, inner_optimizer
-
-END_OF_DATA = (StopIteration,)
-"""What a train function raises where its iterator ends."""
+from ..keras_internals import before_apply_unscaled, before_compute_loss, new_train_function
+from ._without_graph import END_OF_DATA, READS_TOGETHER, have_values, once_computed, outside_the_step  # noqa: F401
 
 NEVER = 2**31 - 1
-
-READS_TOGETHER = False
-"""Whether the values of many small variables are read faster by one compiled function than one after another."""
 
 
 class Recording:
     """The train function of one `fit` whose steps are recorded.
-
-    Needs `Model.make_train_function` and `Model.train_function`.
 
     Args:
         model: a compiled `keras.Model`.
@@ -37,16 +30,7 @@ class Recording:
 
     def new_train_function(self) -> Callable:
         """Return what the model would train by; the model keeps its own train function."""
-        model, own = self._model, self._model.train_function
-        model.train_function = None  # so that one is made, even by a class whose method does not take `force`
-        try:
-            model.make_train_function()
-            made = model.train_function
-        finally:
-            model.train_function = own
-        if made is None:
-            raise RuntimeError("make_train_function made no train function")
-        return made
+        return new_train_function(self._model)
 
     def sampler(self, takes_every_step: bool = False) -> "Sampler":
         """Return a new sampler of this training's steps; its argument is that of `Sampler`."""
@@ -127,26 +111,13 @@ class Accumulator:
         return keras.tree.map_structure(keras.ops.convert_to_numpy, self._value)
 
 
-@contextlib.contextmanager
 def listen_to_gradients(
     optimizer: keras.optimizers.Optimizer,
     take: Callable[[list[Any], list[keras.Variable], Any], None],
     count_begun: Callable[[list[Any], list[keras.Variable]], None],
-) -> Iterator[None]:
-    """While open, hand over the gradients of each step, unscaled, that the optimizer is going to apply.
-
-    Args:
-        optimizer: the optimizer that the train step calls.
-        take: called with a list of gradients (tensor or None), the list of their variables, and True: by then it is
-            certain that the step is applied.
-        count_begun: called with the gradients and their variables where loss scaling may still drop the step.
-    """
-    inner = inner_optimizer(optimizer)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(before_apply(inner, _not_compiled(lambda grads, variables: take(grads, variables, True))))
-        if inner is not optimizer:
-            stack.enter_context(before_apply(optimizer, _not_compiled(count_begun)))
-        yield
+) -> contextlib.AbstractContextManager:
+    """Return a context in which the gradients of each step are handed over, see `before_apply_unscaled`."""
+    return before_apply_unscaled(optimizer, _not_compiled(take), _not_compiled(count_begun))
 
 
 def listen_to_batches(model: keras.Model, take: Callable[..., None]) -> contextlib.AbstractContextManager:
@@ -178,21 +149,6 @@ def compiled(variables: Sequence[keras.Variable], function: Callable[[], Any]) -
 
     stateless()
     return stateless
-
-
-def once_computed(tensors: Sequence[Any]) -> contextlib.AbstractContextManager:
-    """Return a context that does nothing: a step that runs has its batch."""
-    return contextlib.nullcontext()
-
-
-def outside_the_step() -> contextlib.AbstractContextManager:
-    """Return a context that does nothing: the model is built before its first step."""
-    return contextlib.nullcontext()
-
-
-def have_values(variables: Sequence[keras.Variable]) -> bool:
-    """Return whether variables can be read: always, as models are built before their first step."""
-    return True
 
 
 def array_of(variable: keras.Variable, rows: int | None = None) -> np.ndarray:
