@@ -13,7 +13,7 @@ MODULES = {
 }
 """A module's name to its file."""
 
-SCRIPTS = tuple(f"tutorials.{folder}" for folder in ("vanishing", "extensions", "course"))
+SCRIPTS = tuple(f"tutorials.{folder}" for folder in ("vanishing", "extensions", "course", "techniques"))
 MAY_TOUCH_KERASS_PRIVATE_PARTS = {
     *("callbacks.keras_internals", "callbacks.train_function", "tutorials.lab.keras_loop"),
     *(f"callbacks.backend.{backend}" for backend in ("tensorflow", "jax")),

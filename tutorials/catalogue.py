@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING
 from .course import SECTIONS as COURSE
 from .extensions import SECTIONS as EXTENSIONS
 from .script import Script
+from .techniques import SECTIONS as TECHNIQUES
 from .vanishing import SECTIONS as VANISHING
 
 if TYPE_CHECKING:
     from .studies import Claim
 
-FOLDERS = {"vanishing": VANISHING, "extensions": EXTENSIONS, "course": COURSE}
-CLAIMS = {"vanishing": "vanishing_claims", "extensions": "extension_claims", "course": "course_claims"}
+FOLDERS = {"vanishing": VANISHING, "extensions": EXTENSIONS, "course": COURSE, "techniques": TECHNIQUES}
+CLAIMS = {
+    "vanishing": "vanishing_claims",
+    "extensions": "extension_claims",
+    "course": "course_claims",
+    "techniques": "technique_claims",
+}
 """A folder to the module that holds the claims its scripts are judged by."""
 
 

@@ -59,10 +59,10 @@ def batches_in_the_same_order():
     return replaced
 
 
-def draw(key, experiment, seeds, epochs, threads=None):
+def draw(key, experiment, seeds, epochs, directory, threads=None):
     """In place of a training: random numbers of the right shapes, the same for the same seed and length."""
     if isinstance(experiment, Measurement):
-        return key, measured(experiment, seeds)
+        return key, measured(experiment, seeds, directory)
     model = build_with_seed(experiment.build_model, 0)
     layers, activated = list(kernels(model)), nonlinear_layers(model)
     shapes = [variable.shape for variable in model.variables]

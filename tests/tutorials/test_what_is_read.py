@@ -13,7 +13,17 @@ import pytest
 TRAINS_NOTHING = {"two_circles", "activation_functions", "averages", "descent"}
 TRAINING = [section for section in catalogue.sections() if section[1] not in TRAINS_NOTHING]
 CALLBACKS = {"GradientMonitor", "WeightNormMonitor", "Diagnosis", "EpochMetrics"}
-DATA = {"two_circles", "digits", "folds", "held_out", "shifted", "adding_problem"}
+DATA = {
+    "adding_problem",
+    "digits",
+    "first_samples",
+    "held_out",
+    "only_classes",
+    "shifted",
+    "tumours",
+    "two_circles",
+    "without_fold",
+}
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from tutorials.course.optimizers import OPTIMIZERS as ON_DEEP_TANH
 from tutorials.course.optimizers import name_of, rates
 from tutorials.course.regularization import vote
 from tutorials.course.weight_decay import distance
-from tutorials.studies.judging import FAILS, LEARNS, Claim, Measured, best_learns, fails, later, learns
+from tutorials.studies.judging import FAILS, LEARNS, Claim, Measured, as_good, best_learns, fails, later, learns
 from tutorials.studies.replicates import Replicates
 
 import numpy as np
@@ -168,12 +168,6 @@ def survives_pruning(members: Replicates) -> Measured:
     test_accuracy = after(members, "pruned")[:, :, 1]  # by the share removed: 0, 0.2, 0.4, 0.6, 0.8, ...
     whole, pruned = test_accuracy[:, 0], test_accuracy[:, 3]
     return pruned - whole, pruned >= whole - 0.02
-
-
-def as_good(ours: Replicates, theirs: Replicates, short_by: float = 0) -> Measured:
-    """The first model's test accuracy is at most so much below the second's; the value is the difference."""
-    difference = ours.test_accuracy - theirs.test_accuracy
-    return difference, difference >= -short_by
 
 
 def votes_beat_the_median(members: Replicates) -> Measured:

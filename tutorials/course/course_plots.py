@@ -275,7 +275,7 @@ def accuracy_by_optimizer(
     for optimizer, rate in best:
         values = accuracies[optimizer, rate]
         labels.append(f"{optimizer} at {rate:g}: {(values >= LEARNED).sum()} of {len(values)}")
-    _draw_seeds(right, [accuracies[pair] for pair in best], labels)
+    draw_seeds(right, [accuracies[pair] for pair in best], labels)
     right.axvline(LEARNED, color=ORANGE, linestyle="--", label=f"learned: {LEARNED} or more")
     right.set(xlabel="test accuracy at the best learning rate; left: how many seeds learned")
     right.invert_yaxis()
@@ -284,7 +284,7 @@ def accuracy_by_optimizer(
     return figure
 
 
-def _draw_seeds(axes: Axes, groups: Sequence[np.ndarray], labels: Sequence[str]) -> None:
+def draw_seeds(axes: Axes, groups: Sequence[np.ndarray], labels: Sequence[str]) -> None:
     """Draw every value as a dot and the median of a group as a bar, a row per group."""
     for row, values in enumerate(groups):
         spread = np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else np.zeros(1)

@@ -11,7 +11,7 @@ networks trained on four fifths of the samples.
 from functools import partial
 
 from tutorials.course.course_plots import cross_validation
-from tutorials.lab import EpochMetrics, folds, new_run, two_circles, whole_epochs
+from tutorials.lab import EpochMetrics, new_run, two_circles, whole_epochs, without_fold
 from tutorials.script import Result, Script
 from tutorials.studies import Experiment
 
@@ -36,13 +36,18 @@ def build_model(hidden_layers, width):
     return model
 
 
-def without_fold(hidden_layers, width, fold):
+def other_folds(fold):
+    """All folds of the training half but one, the test half, and the one."""
+    return without_fold(two_circles(), fold, FOLDS)
+
+
+def validated_on(fold, hidden_layers, width):
     """The experiment that holds one fold out and is validated on it."""
     return Experiment(
         f"relu_{hidden_layers}_x_{width}_without_fold_{fold + 1}",
         f"ReLU, {hidden_layers} x {width}, fold {fold + 1} held out",
         partial(build_model, hidden_layers, width),
-        data=partial(folds, fold, FOLDS),
+        data=partial(other_folds, fold),
         epochs=100,
     )
 
@@ -60,7 +65,7 @@ def on_the_whole_half(hidden_layers, width):
 
 EXPERIMENTS = []
 for shape in SHAPES:
-    EXPERIMENTS += [without_fold(*shape, fold) for fold in range(FOLDS)]
+    EXPERIMENTS += [validated_on(fold, *shape) for fold in range(FOLDS)]
     EXPERIMENTS += [on_the_whole_half(*shape)]
 
 
@@ -93,7 +98,7 @@ def train(experiment, seed, epochs, log_dir):
 def run(seed=1, epochs=100, log_dir="logs"):
     results, validated, tested = [], [], []
     for shape in SHAPES:
-        trained = [train(without_fold(*shape, fold), seed, epochs, log_dir) for fold in range(FOLDS)]
+        trained = [train(validated_on(fold, *shape), seed, epochs, log_dir) for fold in range(FOLDS)]
         validated.append(np.mean([accuracy for accuracy, _ in trained]))
         _, result = train(on_the_whole_half(*shape), seed, epochs, log_dir)
         tested.append(result.test_accuracy)

@@ -7,23 +7,37 @@ prints as it starts.
 from . import quiet_start  # isort: split
 
 from .compiled_epochs import whole_epochs
-from .data import adding_problem, digits, folds, held_out, shifted, two_circles
+from .data import (
+    adding_problem,
+    digits,
+    first_samples,
+    held_out,
+    only_classes,
+    shifted,
+    tumours,
+    two_circles,
+    without_fold,
+)
 from .run_plots import plot_accuracy, plot_gradients, plot_samples
-from .runs import EpochMetrics, new_run, write_image
+from .runs import EpochMetrics, new_run, write_image, write_trial
 
 __all__ = [
     "EpochMetrics",
     "adding_problem",
     "digits",
-    "folds",
+    "first_samples",
     "held_out",
     "new_run",
+    "only_classes",
     "plot_accuracy",
     "plot_gradients",
     "plot_samples",
     "quiet_start",
     "shifted",
+    "tumours",
     "two_circles",
     "whole_epochs",
+    "without_fold",
     "write_image",
+    "write_trial",
 ]

@@ -1,13 +1,14 @@
-"""The data of the course: two circles, handwritten digits, sequences to add up. Nothing is downloaded."""
+"""The data of the course: circles, handwritten digits, tumours, sequences to add up. Nothing is downloaded."""
 
 import functools
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import zoom
-from sklearn.datasets import load_digits, make_circles
+from sklearn.datasets import load_breast_cancer, load_digits, make_circles
+from sklearn.feature_selection import f_classif
 from sklearn.model_selection import StratifiedKFold, train_test_split
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 Samples = tuple[np.ndarray, np.ndarray]
 """Inputs x and targets y, float32; the first axis of both counts the samples."""
@@ -27,19 +28,64 @@ def two_circles() -> tuple[Samples, Samples]:
     return (x[:500], y[:500]), (x[500:], y[500:])
 
 
-def folds(number: int, of: int = 5) -> tuple[Samples, Samples, Samples]:
-    """Return one split of a K-fold cross-validation of the circles' training half, and the test half.
+def without_fold(data: tuple[Samples, Samples], number: int, of: int = 5) -> tuple[Samples, Samples, Samples]:
+    """Return one split of a K-fold cross-validation of the training samples.
 
     Args:
+        data: the training samples and the test samples.
         number: which fold is held out, from 0.
         of: how many folds there are.
 
     Returns:
-        Three pairs of x and y: the other folds, the test half, the fold held out.
+        Three pairs of x and y: the other folds, the test samples, the fold held out.
     """
-    (x, y), test = two_circles()
+    (x, y), test = data
     kept, left_out = list(StratifiedKFold(of, shuffle=True, random_state=1).split(x, y))[number]
     return (x[kept], y[kept]), test, (x[left_out], y[left_out])
+
+
+def first_samples(data: tuple[Samples, Samples], samples: int) -> tuple[Samples, Samples]:
+    """Return the data with so many training samples, drawn once for all seeds, the classes in equal shares.
+
+    >>> first_samples(two_circles(), 20)[0][0].shape
+    (20, 2)
+    """
+    (x, y), test = data
+    if samples == len(x):
+        return data
+    x, _, y, _ = train_test_split(x, y, train_size=samples, stratify=y, random_state=1)
+    return (x, y), test
+
+
+def only_classes(data: tuple[Samples, Samples], first: int, last: int) -> tuple[Samples, Samples]:
+    """Return the samples of the classes from `first` to `last`, which are counted from 0 then."""
+    chosen = [(x[(first <= y) & (y <= last)], y[(first <= y) & (y <= last)] - first) for x, y in data]
+    return chosen[0], chosen[1]
+
+
+def tumours(features: int, samples: int = 100) -> tuple[Samples, Samples]:
+    """Return scikit-learn's breast cancer data: the inputs that tell most about the class, and the class.
+
+    There are 60 inputs to choose from, all with mean 0 and standard deviation 1: the 30 measurements of the data, and
+    30 columns of random numbers that tell nothing. They are ranked by the F statistic of an analysis of variance on
+    the training samples, as `sklearn.feature_selection.SelectKBest` ranks them.
+
+    Args:
+        features: how many of the 60 inputs.
+        samples: to train; the others, 469, are to test.
+
+    Returns:
+        Two pairs of x (N, features), the best input first, and y (N,): 0 is malignant, 1 benign.
+    """
+    x, y = load_breast_cancer(return_X_y=True)
+    x = np.concatenate([x, np.random.RandomState(1).randn(len(x), x.shape[1])], axis=1)
+    x, x_test, y, y_test = train_test_split(x, y.astype(np.float32), train_size=samples, stratify=y, random_state=1)
+    scaler = StandardScaler().fit(x)
+    best = np.argsort(-f_classif(x, y)[0])[:features]
+    return (scaler.transform(x)[:, best].astype(np.float32), y), (
+        scaler.transform(x_test)[:, best].astype(np.float32),
+        y_test,
+    )
 
 
 @functools.cache

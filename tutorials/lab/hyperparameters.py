@@ -8,9 +8,14 @@ from tensorboard.plugins.hparams import api
 
 from callbacks.keras_internals import kernels
 
-COLUMNS = ("study", "hidden_layers", "width", "activation", "kernel_initializer", "optimizer", "learning_rate")
+COLUMNS = (
+    *("study", "hidden_layers", "width", "activation", "kernel_initializer", "optimizer", "learning_rate"),
+    *("batch_size", "penalty"),  # of a search
+)
 METRICS = [
     api.Metric("Summary/val_accuracy", display_name="test accuracy of the run"),
+    api.Metric("mean_validation_accuracy", display_name="mean validation accuracy of the trial"),
+    api.Metric("mean_test_accuracy", display_name="mean test accuracy of the trial"),
     api.Metric("median_test_accuracy", display_name="median test accuracy"),
     api.Metric("share_learned", display_name="share of seeds that learned"),
     api.Metric("gradient_ratio_first_to_last", display_name="gradient ratio, first to last layer"),

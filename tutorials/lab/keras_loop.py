@@ -90,6 +90,48 @@ def decays(optimizer: keras.optimizers.Optimizer, variable: keras.Variable) -> b
     return optimizer._use_weight_decay(variable)
 
 
+Factors = dict[str, float]
+"""The factors of a penalty, `l1` and `l2`, or of those which there are."""
+
+
+def penalty_factors(model: keras.Model) -> list[Factors]:
+    """Returns the factors of the L1 and L2 penalties of each trainable variable, in the model's order."""
+    return [_factors(variable.regularizer) for variable in model.trainable_variables]
+
+
+def _factors(regularizer: Any) -> Factors:
+    """Those of Keras's own classes; others are called as they are."""
+    own = type(regularizer) in (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
+    return {name: float(factor) for name, factor in regularizer.get_config().items()} if own else {}
+
+
+@contextlib.contextmanager
+def replaced_penalties(model: keras.Model, factors: Sequence[dict[str, tf.Tensor]]) -> Iterator[None]:
+    """While open, the L1 and L2 penalties of the model's variables have these factors, tensors of a traced function.
+
+    Undocumented: Keras asks a variable for its `regularizer` each time that it adds up the penalties. Wait for: a
+    regularizer whose factor can be a variable.
+
+    Args:
+        model: a built model.
+        factors: of each trainable variable, in the shape of `penalty_factors`.
+    """
+    kept = [variable.regularizer for variable in model.trainable_variables]
+    powers = {"l1": keras.ops.absolute, "l2": keras.ops.square}
+
+    def penalty(own: dict[str, tf.Tensor]) -> Callable:
+        return lambda x: sum(factor * keras.ops.sum(powers[name](x)) for name, factor in own.items())
+
+    try:
+        for variable, own in zip(model.trainable_variables, factors, strict=True):
+            if own:
+                variable.regularizer = penalty(own)
+        yield
+    finally:
+        for variable, regularizer in zip(model.trainable_variables, kept, strict=True):
+            variable.regularizer = regularizer
+
+
 def call_with_variables(
     function: tf.types.experimental.ConcreteFunction, variables: Sequence[tf.Variable], arguments: Sequence[tf.Tensor]
 ) -> list[tf.Tensor]:

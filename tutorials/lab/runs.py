@@ -1,6 +1,7 @@
 """What a script writes: a directory for every run, and in it what TensorBoard shows besides the monitors' part."""
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -32,6 +33,30 @@ def write_image(log_dir: str | Path, name: str, figure: Figure) -> None:
     """Write a figure for TensorBoard's Images tab, under a name."""
     with contextlib.closing(SummaryWriter.open(log_dir)) as writer:
         writer.write(0, images={name: png(figure)})
+
+
+def write_trial(
+    log_dir: str | Path,
+    model: keras.Model,
+    setting: Mapping[str, float],
+    validation_accuracy: float,
+    test_accuracy: float,
+) -> None:
+    """Write a trial of a search as a run for TensorBoard's HParams tab; a trial that is there already is left alone.
+
+    Args:
+        log_dir: the trial's own directory.
+        model: a compiled model of the trial's setting.
+        setting: the searched hyperparameters: `learning_rate`, `batch_size`, `penalty`.
+        validation_accuracy, test_accuracy: the means over the trial's seeds.
+    """
+    log_dir = Path(log_dir)
+    if log_dir.exists():
+        return
+    scalars = {"mean_validation_accuracy": validation_accuracy, "mean_test_accuracy": test_accuracy}
+    described = hyperparameter_values(log_dir.parents[1].name, describe(model) | dict(setting), trial=log_dir.name)
+    with contextlib.closing(SummaryWriter.open(log_dir)) as writer:
+        writer.write(0, scalars, values=described)
 
 
 class EpochMetrics(keras.callbacks.Callback):

@@ -25,22 +25,23 @@ def computation(model: keras.Model) -> dict[str, Any]:
     return {
         "model": _configuration(model, layers),
         "compile": _without_names(model.get_compile_config(), {}),
-        "penalties": [penalty.get_config() if penalty else None for penalty in penalties],
+        "penalties": [keras.regularizers.serialize(penalty) if penalty else None for penalty in penalties],
         "decayed": [decays(model.optimizer, variable) for variable in model.trainable_variables],
         "sources": sources(owns),
     }
 
 
-def without_initial_values(description: dict[str, Any]) -> dict[str, Any]:
-    """Return what `computation` returned without what decides only the values that variables begin with.
+def without_values(description: dict[str, Any]) -> dict[str, Any]:
+    """Return what `computation` returned without the numbers that a compiled training takes as arguments.
 
-    These are the initializers, and the learning rate, which Keras keeps in a variable of the optimizer: trainings that
-    differ in nothing else can use one compiled function.
+    These are the values that variables begin with, the learning rate, which Keras keeps in a variable of the optimizer,
+    and the factors of L1 and L2 penalties: trainings that differ in nothing else can use one compiled function.
     """
 
     def stripped(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: stripped(part) for key, part in value.items() if not key.endswith("_initializer")}
+            kept = {key: stripped(part) for key, part in value.items() if not key.endswith("_initializer")}
+            return kept | {"config": [*kept["config"]]} if kept.get("class_name") in ("L1", "L2", "L1L2") else kept
         return [stripped(part) for part in value] if isinstance(value, list) else value
 
     shared = copy.deepcopy(description)

@@ -27,6 +27,9 @@ class Experiment:
             statistics, taken of each member before and after training. None takes none.
         build_callbacks: function that returns new Keras callbacks, where the training needs some. They are called
             from Python after each epoch, so many seeds take longer.
+        pretrained: another experiment, where this one goes on from what that one's member of the same seed has learned.
+        transfer: function of this experiment's model and of the trained model of `pretrained`, to be called before
+            training; it gives the first the weights that it is to have of the second.
 
     >>> Experiment("deep_tanh", "tanh, 5 hidden layers", build_model)
     """
@@ -40,6 +43,8 @@ class Experiment:
     published: tuple[float, float] | str = ""
     measure: Callable[[keras.Model, tuple], dict[str, Any]] | None = None
     build_callbacks: Callable[[], list[keras.callbacks.Callback]] | None = None
+    pretrained: "Experiment | None" = None
+    transfer: Callable[[keras.Model, keras.Model], None] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +55,11 @@ class Measurement:
         name: names its rows in tables; letters, digits and `_`.
         title: a few words for tables and plots.
         measure: function of a seed that returns a dict of numbers or arrays, of the same shapes for every seed.
+        resumes: whether one seed takes so long that an interruption is not to lose it. `measure` then takes a second
+            argument, the path of a directory of its own, in which it keeps what it needs to go on.
     """
 
     name: str
     title: str
-    measure: Callable[[int], dict[str, Any]]
+    measure: Callable[..., dict[str, Any]]
+    resumes: bool = False

@@ -40,5 +40,6 @@ def fingerprint(experiment: Experiment | Measurement, epochs: int, model: keras.
         facts += [computation(model or build_with_seed(experiment.build_model, 0))]
         facts += [experiment.batch_size, epochs, joblib.hash(experiment.data())]
         facts += [sources([build_with_seed, trainer, many_seeds._Examiner, many_seeds._history])]
-        facts += [sources([experiment.measure, experiment.build_callbacks])]
+        facts += [sources([experiment.measure, experiment.build_callbacks, experiment.transfer])]
+        facts += [fingerprint(experiment.pretrained, experiment.pretrained.epochs) if experiment.pretrained else None]
     return digest(facts)

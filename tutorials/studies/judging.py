@@ -190,6 +190,12 @@ def beats(ours: Replicates, theirs: Replicates) -> Measured:
     return ours.test_accuracy - theirs.test_accuracy, ours.test_accuracy > theirs.test_accuracy
 
 
+def as_good(ours: Replicates, theirs: Replicates, short_by: float = 0) -> Measured:
+    """A measure: the first model's test accuracy is at most so much below the second's; its value is the difference."""
+    difference = ours.test_accuracy - theirs.test_accuracy
+    return difference, difference >= -short_by
+
+
 def later(ours: Replicates, theirs: Replicates) -> Measured:
     """A measure: the first model gets to 80 % later than the second, or never; its value is the difference."""
     first, second = ours.epochs_to_80, theirs.epochs_to_80

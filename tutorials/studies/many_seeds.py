@@ -1,16 +1,25 @@
 """Many seeds of one experiment: the whole training of a member, all its epochs, as one compiled call."""
 
+import functools
 import os
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tutorials.lab import whole_epochs
 from tutorials.lab.compiled_epochs import compiled_epoch, order
-from tutorials.lab.keras_loop import build_metrics, build_with_seed, call_with_variables
+from tutorials.lab.keras_loop import (
+    Factors,
+    build_metrics,
+    build_with_seed,
+    call_with_variables,
+    penalty_factors,
+    replaced_penalties,
+)
 
 import keras
 import numpy as np
@@ -21,7 +30,7 @@ from callbacks._statistics import ActivationStatistics
 from callbacks.activations import statistics_by_call
 from callbacks.keras_internals import before_apply, kernels, nonlinear_layers
 
-from .computation import computation, digest, without_initial_values
+from .computation import computation, digest, without_values
 from .experiment import Experiment, Measurement
 from .replicates import MAX_STORED_WEIGHTS, Replicates
 
@@ -45,8 +54,9 @@ def replicate(
     Member s is what the script trains with seed s: the model's own `train_step` and `test_step`, its initial weights
     and the order of its samples drawn from s alone, whatever other seeds are asked for. But here even the loop over
     the epochs is compiled, and Python sees only the beginning and the end of a member. One compiled function serves all
-    members, and all experiments that differ in nothing but initial weights, learning rate or the values of the data.
-    (An experiment with callbacks needs Python after each epoch: it is trained by `fit`, one member at a time.)
+    members, and all experiments that differ in nothing but initial weights, learning rate, the factors of L1 and L2
+    penalties or the values of the data. (An experiment with callbacks needs Python after each epoch: it is trained by
+    `fit`, one member at a time. What an experiment is pretrained on is trained first, with the same seeds.)
 
     Args:
         experiment: an `Experiment`.
@@ -83,13 +93,13 @@ def replicate(
         finally:
             idle.put(variables)
 
+    begin = _beginnings(experiment, seeds)
     examine = _Examiner(experiment, example).examine
     pool = ThreadPoolExecutor(threads)
     try:
         members = []
         for seed in seeds:  # in this thread, because initializers draw from global state
-            model = build_with_seed(experiment.build_model, seed)
-            start = [variable.numpy() for variable in model.variables]
+            start = begin(seed)
             members.append((start, pool.submit(train_member, start, seed)))
         before = [examine(start) for start, _ in members]
         trained = [member.result() for _, member in members]
@@ -114,9 +124,18 @@ def replicate(
     )
 
 
-def measured(measurement: Measurement, seeds: Sequence[int]) -> Replicates:
-    """Take a `Measurement` once for each seed; returns a `Replicates` that holds its values and nothing else."""
-    rows = [measurement.measure(seed) for seed in seeds]
+def measured(measurement: Measurement, seeds: Sequence[int], directory: Path) -> Replicates:
+    """Take a `Measurement` once for each seed; returns a `Replicates` that holds its values and nothing else.
+
+    Args:
+        measurement: the `Measurement`.
+        seeds: the seeds.
+        directory: where one that resumes has a directory for each seed.
+    """
+    if measurement.resumes:
+        rows = [measurement.measure(seed, directory / f"seed{seed}") for seed in seeds]
+    else:
+        rows = [measurement.measure(seed) for seed in seeds]
     return Replicates(np.array(seeds), measured={name: np.stack([row[name] for row in rows]) for name in rows[0]})
 
 
@@ -127,6 +146,35 @@ def _history(table: np.ndarray) -> dict[str, np.ndarray]:
     return history | dict(zip(BY_LAYER, by_layer, strict=True))
 
 
+def _beginnings(experiment: Experiment, seeds: Sequence[int]) -> Callable[[int], list[np.ndarray]]:
+    """Returns a function of a seed that returns the variables of its member before training."""
+    first = experiment.pretrained
+    pretrained = _pretrained(first, tuple(seeds)) if first else None
+
+    def begin(seed: int) -> list[np.ndarray]:
+        model = build_with_seed(experiment.build_model, seed)
+        if first and pretrained and experiment.transfer:
+            source = build_with_seed(first.build_model, seed)
+            for variable, value in zip(source.variables, pretrained.select([seed]).trained, strict=True):
+                variable.assign(value[0])
+            experiment.transfer(model, source)
+        return [variable.numpy() for variable in model.variables]
+
+    return begin
+
+
+@functools.lru_cache(maxsize=1)
+def _pretrained(experiment: Experiment, seeds: tuple[int, ...]) -> Replicates:
+    """The members that an experiment goes on from; those used last are kept, as several experiments go on from them."""
+    members = replicate(experiment, seeds)
+    if not members.trained:
+        raise ValueError(
+            f"{experiment.name} has more than {MAX_STORED_WEIGHTS:,} weights, too many for another experiment to go on "
+            "from: make its layers smaller."
+        )
+    return members
+
+
 class _Examiner:
     """Takes the statistics of a model in any state: accuracies, activations, what the experiment measures."""
 
@@ -134,7 +182,7 @@ class _Examiner:
         self._measure, self._data = experiment.measure, experiment.data()
         self._halves = [[tf.constant(part) for part in half] for half in self._data[:2]]
         shapes = [(tensor.shape, tensor.dtype) for half in self._halves for tensor in half]
-        key = digest([without_initial_values(computation(model)), shapes])
+        key = digest([without_values(computation(model)), shapes])
         self._statistics = _shared(_examiners, key, lambda: _Statistics(model, self._halves))
 
     def examine(self, state: list[np.ndarray]) -> dict[str, Any]:
@@ -219,9 +267,10 @@ class _Compiled:
         self._samples, self._epochs = len(train[0]), epochs
         self._data = [tf.constant(part) for half in (train, validation) for part in half]
         self._fresh = [tf.constant(variable) for variable in model.optimizer.variables]
+        self._factors = _as_tensors(penalty_factors(model))
         self.layers = list(kernels(model))
         shapes = [(tensor.shape, tensor.dtype) for tensor in self._data]
-        key = digest([without_initial_values(computation(model)), experiment.batch_size, epochs, shapes])
+        key = digest([without_values(computation(model)), experiment.batch_size, epochs, shapes])
         training = _shared(_trainings, key, lambda: _Training(model, self._data, experiment.batch_size, epochs))
         self._function = training.function
 
@@ -245,7 +294,9 @@ class _Compiled:
         """
         orders = _orders(self._samples, self._epochs, tf.constant(seed))
         rows, *end = call_with_variables(
-            self._function, variables, [*map(tf.constant, start), *self._fresh, *self._data, orders]
+            self._function,
+            variables,
+            [*map(tf.constant, start), *self._fresh, *self._data, orders, *tf.nest.flatten(self._factors)],
         )
         return [variable.numpy() for variable in end], rows.numpy()
 
@@ -260,8 +311,8 @@ class _Training:
         epochs: passes over the training samples.
 
     Attributes:
-        function: takes the model's variables, the optimizer's, the data, and the order of the samples in each epoch;
-            returns what `_Compiled.train` returns, in reverse order.
+        function: takes the model's variables, the optimizer's, the data, the order of the samples in each epoch, and
+            the factors of the variables' penalties; returns what `_Compiled.train` returns, in reverse order.
     """
 
     def __init__(self, model: keras.Model, data: list[tf.Tensor], batch_size: int, epochs: int) -> None:
@@ -273,10 +324,15 @@ class _Training:
         build_metrics(model, (data[0][:batch_size], data[1][:batch_size]))
         training = tf.function(self._train_all_epochs, jit_compile=True, autograph=False)
         with before_apply(model.optimizer, self._add_gradients):
-            self.function = training.get_concrete_function(*begin, data, orders)
+            self.function = training.get_concrete_function(*begin, data, orders, _as_tensors(penalty_factors(model)))
 
     def _train_all_epochs(
-        self, start: list[tf.Tensor], fresh: list[tf.Tensor], data: list[tf.Tensor], orders: tf.Tensor
+        self,
+        start: list[tf.Tensor],
+        fresh: list[tf.Tensor],
+        data: list[tf.Tensor],
+        orders: tf.Tensor,
+        factors: list[dict[str, tf.Tensor]],
     ) -> list[tf.Tensor]:
         """The whole training of one member, as operations of a graph."""
         model, optimizer = self._model, self._model.optimizer
@@ -296,7 +352,8 @@ class _Training:
             return epoch + 1, tf.tensor_scatter_nd_update(rows, [[epoch]], row[None])
 
         rows = tf.zeros((self._epochs, len(METRICS) + len(BY_LAYER) * len(self._kernels)))
-        _, rows = tf.while_loop(lambda epoch, _: epoch < self._epochs, train_epoch, [0, rows])
+        with replaced_penalties(model, factors):
+            _, rows = tf.while_loop(lambda epoch, _: epoch < self._epochs, train_epoch, [0, rows])
         optimizer.finalize_variable_values(model.trainable_variables)  # as `fit` does: averaged weights take effect
         return [rows, *[tf.identity(variable) for variable in model.variables]]
 
@@ -328,6 +385,10 @@ def _shared(kept: dict[str, Shared], key: str, make: Callable[[], Shared]) -> Sh
 def _orders(samples: int, epochs: int, seed: tf.Tensor) -> tf.Tensor:
     """The order of the samples in every epoch, (epochs, samples)."""
     return tf.map_fn(lambda epoch: order(samples, seed, epoch), tf.range(epochs))
+
+
+def _as_tensors(factors: Sequence[Factors]) -> list[dict[str, tf.Tensor]]:
+    return [{name: tf.constant(value) for name, value in own.items()} for own in factors]
 
 
 def _l1(arrays: Sequence[tf.Tensor]) -> tf.Tensor:

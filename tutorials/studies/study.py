@@ -24,8 +24,8 @@ from .study_plots import accuracy_of_seeds
 SEEDS_PER_JOB = 50
 """Members of one job, at most: what a lost worker or Ctrl-C can cost."""
 
-Job = tuple[Experiment | Measurement, list[int], int]
-"""An experiment, its seeds, its epochs."""
+Job = tuple[Experiment | Measurement, list[int], int, Path]
+"""An experiment, its seeds, its epochs, and where a measurement that resumes keeps what it needs to go on."""
 
 
 def study(
@@ -68,9 +68,11 @@ def study(
         members = kept[file]
         done = set() if members is None else set(members.seeds.tolist())
         missing = [seed for seed in seeds if seed not in done]
-        for first in range(0, len(missing), SEEDS_PER_JOB):
+        at_once = 1 if isinstance(experiment, Measurement) and experiment.resumes else SEEDS_PER_JOB
+        for first in range(0, len(missing), at_once):
             length = configurations[experiment.name].get("epochs", 0)
-            waiting[file, first] = (experiment, missing[first : first + SEEDS_PER_JOB], length)
+            own = (root / "trained" / file).with_suffix("")
+            waiting[file, first] = (experiment, missing[first : first + at_once], length, own)
     total, missing_members = len(files) * len(seeds), sum(len(job[1]) for job in waiting.values())
     try:
         done_before = total - missing_members
@@ -156,9 +158,14 @@ def _train_all(
 
 
 def _train(
-    key: tuple[str, int], experiment: Experiment | Measurement, seeds: list[int], epochs: int, threads: int = THREADS
+    key: tuple[str, int],
+    experiment: Experiment | Measurement,
+    seeds: list[int],
+    epochs: int,
+    directory: Path,
+    threads: int = THREADS,
 ) -> tuple[tuple[str, int], Replicates]:
     """Trains one job, perhaps in another process or on another machine; returns its key and its `Replicates`."""
     if isinstance(experiment, Measurement):
-        return key, measured(experiment, seeds)
+        return key, measured(experiment, seeds, directory)
     return key, replicate(experiment, seeds, epochs, threads)

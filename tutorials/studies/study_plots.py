@@ -153,8 +153,10 @@ def _accuracy_axis(axes: Axes) -> None:
     axes.legend(fontsize="small", loc="lower right" if axes.get_xlabel() == "" else "best")
 
 
-def number_of_seeds(study: Study) -> str:
-    """Return how many seeds a study has and for how many epochs they were trained, as a phrase for a title."""
+def number_of_seeds(study: Study, with_epochs: bool = True) -> str:
+    """Return how many seeds a study has, and for how many epochs they were trained, as a phrase for a title."""
     seeds = len(next(iter(study.members.values())).seeds)
+    if not with_epochs:
+        return f"{seeds} seed{'s' * (seeds > 1)}"
     epochs = sorted({one["epochs"] for one in study.configurations.values() if "epochs" in one})
     return f"{seeds} seed{'s' * (seeds > 1)}" + (f", {' or '.join(map(str, epochs))} epochs" if epochs else "")

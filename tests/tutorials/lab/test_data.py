@@ -1,4 +1,4 @@
-from tutorials.lab import adding_problem, digits, folds, held_out, shifted, two_circles
+from tutorials.lab import adding_problem, digits, held_out, shifted, two_circles, without_fold
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_shifted_copies_are_moved_and_keep_their_class():
     assert y.tolist() == [3, 7] * 5
 
 
-@pytest.mark.parametrize("split", [lambda: folds(3), lambda: held_out(two_circles())])
+@pytest.mark.parametrize("split", [lambda: without_fold(two_circles(), 3), lambda: held_out(two_circles())])
 def test_what_is_held_out_is_a_fifth_of_the_training_half(split):
     (x, y), test, (x_out, y_out) = split()
     assert (len(x), len(x_out)) == (400, 100)
@@ -58,7 +58,7 @@ def test_what_is_held_out_is_a_fifth_of_the_training_half(split):
 
 
 def test_the_folds_together_are_the_training_half():
-    out = np.concatenate([folds(number)[2][0] for number in range(5)])
+    out = np.concatenate([without_fold(two_circles(), number)[2][0] for number in range(5)])
     assert np.array_equal(np.sort(out, axis=0), np.sort(two_circles()[0][0], axis=0))
 
 

@@ -1,8 +1,9 @@
-"""Experiments that differ only in what their variables begin with share one compilation, and their numbers stay."""
+"""Experiments that differ only in numbers that a training begins with share one compilation, and their numbers stay."""
 
 from functools import partial
 
-from tutorials.lab import folds
+from tutorials.lab import two_circles, whole_epochs, without_fold
+from tutorials.lab.keras_loop import build_with_seed
 from tutorials.studies import Experiment, many_seeds, replicate
 
 import keras
@@ -21,7 +22,7 @@ def build_model(rate=0.05, initializer=GlorotUniform, activation="tanh", clipnor
 
 
 def experiment(fold=0, **changes):
-    return Experiment("small", "", partial(build_model, **changes), data=partial(folds, fold))
+    return Experiment("small", "", partial(build_model, **changes), data=lambda: without_fold(two_circles(), fold))
 
 
 @pytest.fixture
@@ -72,6 +73,30 @@ def test_what_differs_only_in_where_it_begins_shares_a_compilation(compiled):
         np.testing.assert_array_equal(members.test_accuracy, alone.test_accuracy)
         assert all(np.array_equal(a, b) for a, b in zip(members.trained, alone.trained, strict=True))
     assert not np.allclose(shared[0].history["loss"], shared[1].history["loss"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("penalty", "other"),
+    [
+        (keras.regularizers.L2(0.01), keras.regularizers.L2(0.3)),
+        (keras.regularizers.L1L2(0.01, 0.02), keras.regularizers.L1L2(0.1, 0.0)),
+    ],
+)
+def test_penalties_of_other_strengths_share_a_compilation_and_are_those_of_fit(compiled, penalty, other):
+    for one in (penalty, other):
+        members = replicate(experiment(penalty=one), [3], 2)
+        model = build_with_seed(partial(build_model, penalty=one), 3)
+        (x, y), _, fold = experiment().data()
+        whole_epochs(model, 3)
+        history = model.fit(x, y, validation_data=fold, epochs=2, verbose=0).history
+        np.testing.assert_allclose(members.history["loss"][0], history["loss"], rtol=1e-5)
+        for ours, theirs in zip(members.trained, model.get_weights(), strict=True):
+            np.testing.assert_allclose(ours[0], theirs, rtol=1e-4, atol=1e-6)
+        assert model.trainable_variables[0].regularizer is one
+    assert len(compiled) == 1
+    replicate(experiment(), [3], 2)
+    assert len(compiled) == 2
 
 
 @pytest.mark.slow

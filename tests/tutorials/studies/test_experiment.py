@@ -5,7 +5,7 @@ from functools import partial
 from unittest import mock
 
 from tutorials.course import backpropagation, recurrent, regularization, remedies
-from tutorials.lab import folds, two_circles, whole_epochs
+from tutorials.lab import two_circles, whole_epochs, without_fold
 from tutorials.lab.keras_loop import build_with_seed
 from tutorials.studies import Experiment, Measurement, replicate, study
 from tutorials.studies.fingerprint import fingerprint
@@ -46,7 +46,7 @@ def test_averaged_weights_take_effect_as_in_fit():
 
 @pytest.mark.slow
 def test_callbacks_stop_a_member_and_leave_what_came_before_as_it_was():
-    without = dataclasses.replace(SMALL, data=partial(folds, 2))
+    without = dataclasses.replace(SMALL, data=lambda: without_fold(two_circles(), 2))
     stopped = dataclasses.replace(without, build_callbacks=lambda: [StopAfter(3)])
     (x, y), test, fold = without.data()
     ours, whole = replicate(stopped, [4], 5), replicate(without, [4], 5)
@@ -101,7 +101,7 @@ def test_a_fingerprint_tells_data_measure_callbacks_and_own_models_apart():
     ]
     variants = [
         SMALL,
-        dataclasses.replace(SMALL, data=partial(folds, 1)),
+        dataclasses.replace(SMALL, data=lambda: without_fold(two_circles(), 1)),
         dataclasses.replace(SMALL, build_model=partial(build_small, loss="mse")),
         dataclasses.replace(SMALL, build_model=partial(build_small, metric=recurrent.accuracy)),
         dataclasses.replace(SMALL, build_model=partial(build_small, averaging_sgd)),
@@ -112,11 +112,17 @@ def test_a_fingerprint_tells_data_measure_callbacks_and_own_models_apart():
         dataclasses.replace(SMALL, build_callbacks=regularization.stop_early),
         dataclasses.replace(SMALL, build_callbacks=partial(one_callback, 3)),
         dataclasses.replace(SMALL, build_callbacks=partial(one_callback, 4)),
+        dataclasses.replace(SMALL, pretrained=SMALL, transfer=take_all),
+        dataclasses.replace(SMALL, pretrained=dataclasses.replace(SMALL, epochs=7), transfer=take_all),
         *[dataclasses.replace(SMALL, build_model=build) for build in own_models],
     ]
     prints = [fingerprint(one, 5) for one in variants]
     assert len(set(prints)) == len(prints)
     assert prints == [fingerprint(one, 5) for one in variants]
+
+
+def take_all(model, pretrained):
+    model.set_weights(pretrained.get_weights())
 
 
 def one_callback(epochs):
@@ -136,3 +142,23 @@ def test_measurements_are_kept_and_taken_for_new_seeds_only(tmp_path):
     assert [call.args for call in taken.call_args_list] == [(1,), (2,), (3,)]
     table = (tmp_path / "study" / "measured" / "results.csv").read_text().splitlines()
     assert table == ["experiment,seed,value", "m,1,1", "m,2,2", "m,3,3"]
+
+
+def test_a_measurement_that_resumes_keeps_every_seed_and_has_a_directory_of_its_own(tmp_path):
+    taken = []
+
+    def measure(seed, directory):
+        taken.append(seed)
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "half.txt").write_text(str(seed))
+        if seed == 2 and taken.count(2) == 1:
+            raise KeyboardInterrupt
+        return {"value": np.float64(seed), "files": np.float64(len([*directory.iterdir()]))}
+
+    experiments = [Measurement("m", "", measure, resumes=True)]
+    with pytest.raises(KeyboardInterrupt):
+        study("resumed", experiments, seeds=[1, 2, 3], log_dir=tmp_path)
+    study("resumed", experiments, seeds=[1, 2, 3], log_dir=tmp_path)
+    assert taken == [1, 2, 2, 3]
+    table = (tmp_path / "study" / "resumed" / "results.csv").read_text().splitlines()
+    assert table == ["experiment,seed,value,files", "m,1,1,1", "m,2,2,1", "m,3,3,1"]

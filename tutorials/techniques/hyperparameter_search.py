@@ -1,0 +1,193 @@
+"""Hyperparameter search: a grid against Bayesian optimization, each with 27 trials, judged on validation samples.
+
+Searched are the learning rate, the batch size and the strength of an L2 penalty for two hidden layers of 25 ReLU units
+on the two circles: 300 samples train, 200 validate, 500 test. A trial is one setting, trained with five seeds; its
+value is their mean validation accuracy. Both searches are Optuna's: `GridSampler` takes three values of each, in random
+order, and `TPESampler` models which values do well (Bergstra et al. 2011). Trials are kept in Optuna's own storage,
+so a search that was interrupted goes on where it stopped.
+"""
+
+import warnings
+from functools import partial
+from pathlib import Path
+
+from tutorials.lab import EpochMetrics, held_out, new_run, two_circles, whole_epochs, write_image, write_trial
+from tutorials.script import Result, Script
+from tutorials.studies import Experiment, Measurement, replicate
+from tutorials.techniques.technique_plots import curves
+
+import keras
+import numpy as np
+import optuna
+from keras.initializers import HeUniform
+from keras.layers import Dense
+from keras.optimizers import SGD
+from keras.regularizers import L2
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import GridSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+from tqdm import tqdm
+from tqdm.keras import TqdmCallback
+
+from callbacks import GradientMonitor, WeightNormMonitor
+
+GRID = {"learning_rate": (0.003, 0.03, 0.3), "batch_size": (8, 32, 128), "penalty": (1e-6, 1e-4, 1e-2)}
+TRIALS = 27
+SEEDS_PER_TRIAL = 5
+EPOCHS = 50
+SEARCHES = {"grid": "grid search", "bayesian": "Bayesian optimization (TPE)"}
+
+
+def build_model(learning_rate, penalty):
+    hidden = [
+        Dense(25, "relu", kernel_initializer=HeUniform(), kernel_regularizer=L2(penalty), name=f"dense_{i}")
+        for i in (1, 2)
+    ]
+    model = keras.Sequential([keras.Input((2,)), *hidden, Dense(1, "sigmoid", name="dense_3")])
+    model.compile(SGD(learning_rate, momentum=0.9), "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def circles_with_validation():
+    return held_out(two_circles(), 0.4)
+
+
+def objective(seed, epochs, trial):
+    """The mean validation accuracy of a trial's networks; their mean test accuracy is kept beside it."""
+    learning_rate = trial.suggest_float("learning_rate", 0.001, 1, log=True)
+    batch_size = trial.suggest_categorical("batch_size", GRID["batch_size"])
+    penalty = trial.suggest_float("penalty", 1e-6, 1e-2, log=True)
+    networks = Experiment(
+        "trial",
+        "a trial",
+        partial(build_model, learning_rate, penalty),
+        data=circles_with_validation,
+        epochs=epochs,
+        batch_size=batch_size,
+    )
+    members = replicate(networks, [SEEDS_PER_TRIAL * seed + number for number in range(SEEDS_PER_TRIAL)])
+    trial.set_user_attr("test_accuracy", float(members.test_accuracy.mean()))
+    return float(members.history["val_accuracy"][:, -1].mean())
+
+
+def search(kind, seed, directory, epochs=EPOCHS):
+    """Return a finished search, an `optuna.Study`; what an earlier call left unfinished in `directory` goes on.
+
+    A sampler is made anew for each trial, from the seed and the number of trials before it, and looks at finished
+    trials only. So a search that was interrupted has the same trials as one that was not; a grid may have the trial
+    that was cut off last instead of in its place.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    storage = JournalStorage(JournalFileBackend(str(directory / "optuna.log")))
+    name = f"{kind}_{epochs}_epochs"
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    found = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
+    with tqdm(total=TRIALS, desc=f"{SEARCHES[kind]}, seed {seed}", unit="trial", leave=False, disable=None) as bar:
+        while len(done := found.get_trials(deepcopy=False, states=[TrialState.COMPLETE])) < TRIALS:
+            bar.update(len(done) - bar.n)
+            if kind == "grid":
+                found.sampler = GridSampler(GRID, seed=seed)
+            else:
+                found.sampler = TPESampler(seed=1000 * seed + len(done), constant_liar=False)
+            found.optimize(partial(objective, seed, epochs), n_trials=1)
+    return found
+
+
+def completed(found):
+    """The first trials of a search that were completed, as many as were to be."""
+    return found.get_trials(deepcopy=False, states=[TrialState.COMPLETE])[:TRIALS]
+
+
+def both_searches(seed, directory):
+    """Validation and test accuracy of the trials of both searches, in their order: four arrays (trials,)."""
+    measured = {}
+    for kind in SEARCHES:
+        trials = completed(search(kind, seed, directory))
+        measured[kind] = np.array([trial.value for trial in trials])
+        measured[f"{kind}_test"] = np.array([trial.user_attrs["test_accuracy"] for trial in trials])
+    return measured
+
+
+EXPERIMENTS = [Measurement("searches", "grid search and Bayesian optimization", both_searches, resumes=True)]
+
+
+def run(seed=1, epochs=EPOCHS, log_dir="logs"):
+    directory = Path(log_dir, "hyperparameter_search", f"seed{seed}")
+    searches = {kind: search(kind, seed, directory, epochs) for kind in SEARCHES}
+    for kind, found in searches.items():
+        print(f"{SEARCHES[kind]}: best validation accuracy {found.best_value:.3f} with {found.best_params}")
+        for trial in completed(found):
+            run_directory = directory / f"{kind}_{epochs}_epochs_{trial.number:02}"
+            model = build_model(trial.params["learning_rate"], trial.params["penalty"])
+            write_trial(run_directory, model, trial.params, trial.value, trial.user_attrs["test_accuracy"])
+    values = {kind: np.array([[trial.value for trial in completed(found)]]) for kind, found in searches.items()}
+    for name, figure in {"searches": draw(values, f"seed {seed}"), "importance": importance(searches)}.items():
+        figure.savefig(directory / f"{name}.png", dpi=120)
+        write_image(new_run(log_dir, f"hyperparameter_search_{name}", seed), name, figure)
+    return [train_best(searches["bayesian"].best_params, seed, epochs, log_dir)]
+
+
+def train_best(best, seed, epochs, log_dir):
+    """Train one network with the best setting found; returns its `Result`."""
+    log_dir = new_run(log_dir, "best_setting", seed)
+    keras.utils.set_random_seed(seed)
+    (x_train, y_train), (x_test, y_test), validation = circles_with_validation()
+    model = build_model(best["learning_rate"], best["penalty"])
+    whole_epochs(model, seed)  # thirty times faster; without this line it is plain Keras
+    model.fit(
+        x_train,
+        y_train,
+        batch_size=best["batch_size"],
+        validation_data=validation,
+        epochs=epochs,
+        verbose=0,
+        callbacks=[
+            GradientMonitor(log_dir),
+            WeightNormMonitor(log_dir),
+            EpochMetrics(log_dir),
+            TqdmCallback(desc="best_setting", verbose=0),
+        ],
+    )
+    _, train_accuracy = model.evaluate(x_train, y_train, verbose=0)
+    _, test_accuracy = model.evaluate(x_test, y_test, verbose=0)
+    print(f"The best setting: Train: {train_accuracy:.3f}, Test: {test_accuracy:.3f}")
+    return Result("the best setting", train_accuracy, test_accuracy)
+
+
+def importance(searches):
+    """Optuna's plot of how much of the trials' differences each hyperparameter explains, over both searches."""
+    trials = optuna.create_study(direction="maximize")
+    trials.add_trials([trial for found in searches.values() for trial in completed(found)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        axes = optuna.visualization.matplotlib.plot_param_importances(trials)
+    shares = optuna.importance.get_param_importances(trials)
+    first = max(shares, key=shares.__getitem__)
+    axes.set(title=f"{first.replace('_', ' ')} explains most of the validation accuracy", xlabel="importance (share)")
+    axes.figure.set(size_inches=(8, 3.6), layout_engine="constrained")
+    return axes.figure
+
+
+def draw(values, seeds):
+    """Draw the best validation accuracy so far over the trials; `values` has arrays (repetitions, trials)."""
+    best = {SEARCHES[kind]: np.maximum.accumulate(values[kind], axis=1) for kind in SEARCHES}
+    last = ", ".join(f"{np.median(running[:, -1]):.3f} by {title}" for title, running in best.items())
+    ylabel = "best mean validation accuracy so far (share of samples)"
+    return curves(best, ylabel, f"After {TRIALS} trials: {last}; {seeds}", xlabel="trial")
+
+
+def summarize(study):
+    measured = study.members["searches"].measured
+    for kind, title in SEARCHES.items():
+        chosen = np.take_along_axis(measured[f"{kind}_test"], measured[kind].argmax(axis=1)[:, None], axis=1)
+        best = np.median(measured[kind].max(axis=1))
+        print(f"{title}: validation accuracy {best:.3f}, test accuracy {np.median(chosen):.3f} (medians)")
+    return {"searches": draw(measured, f"{len(measured['grid'])} repetitions")}
+
+
+SCRIPT = Script(__doc__, run, EXPERIMENTS, summarize)
+
+if __name__ == "__main__":
+    SCRIPT.main()

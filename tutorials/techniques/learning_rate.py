@@ -1,0 +1,138 @@
+"""Learning rate: too low is slow, too high overshoots, and one that decays may have both a fast start and a calm end.
+
+Deep tanh with Glorot weights is trained by SGD with momentum at six rates that are held for 200 epochs, and at rates
+that begin at 0.1 and decay: by a constant factor at every step, in three stages, and along a cosine.
+"""
+
+from functools import partial
+
+from tutorials.lab import EpochMetrics, new_run, two_circles, whole_epochs
+from tutorials.script import Result, Script
+from tutorials.studies import Experiment, number_of_seeds
+from tutorials.techniques.technique_plots import curves, lines
+
+import keras
+import numpy as np
+from keras.initializers import GlorotUniform
+from keras.layers import Dense
+from keras.optimizers.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
+from tqdm.keras import TqdmCallback
+
+from callbacks import GradientMonitor, WeightNormMonitor
+
+RATES = (0.0001, 0.001, 0.01, 0.1, 0.3, 1.0)
+STEPS = 200 * 16
+"""Of a training: 200 epochs of 16 steps."""
+
+SCHEDULES = {
+    "exponential": ("0.1, a hundredth of it at the end", lambda: ExponentialDecay(0.1, STEPS, 0.01)),
+    "stages": (
+        "0.1, then 0.01, then 0.001",
+        lambda: PiecewiseConstantDecay([STEPS // 2, 3 * STEPS // 4], [0.1, 0.01, 0.001]),
+    ),
+    "cosine": ("0.1, to 0 along a cosine", lambda: CosineDecay(0.1, STEPS)),
+}
+
+
+def build_model(learning_rate):
+    hidden = [Dense(5, "tanh", kernel_initializer=GlorotUniform(), name=f"dense_{i}") for i in range(1, 6)]
+    output = Dense(1, "sigmoid", kernel_initializer=GlorotUniform(), name="dense_6")
+    model = keras.Sequential([keras.Input((2,)), *hidden, output])
+    rate = learning_rate() if callable(learning_rate) else learning_rate
+    model.compile(keras.optimizers.SGD(rate, momentum=0.9), "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def held(rate):
+    """The name of the experiment whose rate is held."""
+    return f"rate_{rate:g}".replace(".", "_")
+
+
+EXPERIMENTS = [
+    *[Experiment(held(rate), f"{rate:g}, held", partial(build_model, rate), epochs=200) for rate in RATES],
+    *[
+        Experiment(f"rate_{name}", title, partial(build_model, schedule), epochs=200)
+        for name, (title, schedule) in SCHEDULES.items()
+    ],
+]
+
+
+def train(experiment, seed, epochs, log_dir):
+    """Train one network; returns its `Result` and its history."""
+    log_dir = new_run(log_dir, experiment.name, seed)
+    keras.utils.set_random_seed(seed)
+    (x_train, y_train), (x_test, y_test) = two_circles()
+    model = experiment.build_model()
+    whole_epochs(model, seed)  # thirty times faster; without this line it is plain Keras
+    history = model.fit(
+        x_train,
+        y_train,
+        validation_data=(x_test, y_test),
+        epochs=epochs,
+        verbose=0,
+        callbacks=[
+            GradientMonitor(log_dir),
+            WeightNormMonitor(log_dir),
+            EpochMetrics(log_dir),
+            TqdmCallback(desc=experiment.name, verbose=0),
+        ],
+    )
+    _, train_accuracy = model.evaluate(x_train, y_train, verbose=0)
+    _, test_accuracy = model.evaluate(x_test, y_test, verbose=0)
+    print(f"{experiment.title}: Train: {train_accuracy:.3f}, Test: {test_accuracy:.3f}")
+    return Result(experiment.title, train_accuracy, test_accuracy), history.history
+
+
+def run(seed=1, epochs=200, log_dir="logs"):
+    trained = {one.name: train(one, seed, epochs, log_dir) for one in EXPERIMENTS}
+    losses = {name: np.array([history["loss"]]) for name, (_, history) in trained.items()}
+    tested = {name: np.array([result.test_accuracy]) for name, (result, _) in trained.items()}
+    for name, figure in draw(losses, tested, f"seed {seed}").items():
+        figure.savefig(new_run(log_dir, f"learning_rate_{name}", seed) / f"{name}.png", dpi=120)
+    return [result for result, _ in trained.values()]
+
+
+def draw(losses, tested, seeds):
+    """Draw accuracies by rate, and losses over the epochs; returns a dict of figures.
+
+    Args:
+        losses: an experiment's name to its training losses, (seeds, epochs).
+        tested: to its test accuracies, (seeds,).
+        seeds: how many, to end the titles.
+    """
+    by_rate = np.stack([tested[held(rate)] for rate in RATES], axis=1)
+    best = RATES[int(np.median(by_rate, axis=0).argmax())]
+    decaying = {one.title: losses[one.name] for one in EXPERIMENTS if one.name in (held(0.1), "rate_cosine")}
+    decaying |= {title: losses[f"rate_{name}"] for name, (title, _) in SCHEDULES.items()}
+    last = {title: np.median(values[:, -10:].mean(axis=1)) for title, values in decaying.items()}
+    lowest = min(last, key=last.__getitem__)
+    return {
+        "by_rate": lines(
+            RATES,
+            {"test accuracy (share of samples)": {"rate held for 200 epochs": by_rate}},
+            "learning rate",
+            f"Test accuracy by learning rate: best at {best:g}; {seeds}",
+            log=True,
+        ),
+        "decay": curves(
+            decaying,
+            "training loss (binary cross-entropy, log scale)",
+            f"Lowest loss in the last ten epochs: {lowest}; {seeds}",
+            log=True,
+        ),
+    }
+
+
+def summarize(study):
+    for name, members in study.members.items():
+        loss = np.median(members.history["loss"][:, -10:].mean(axis=1))
+        print(f"{study.title(name)}: loss {loss:.3f}, test accuracy {np.median(members.test_accuracy):.3f} (medians)")
+    losses = {name: members.history["loss"] for name, members in study.members.items()}
+    tested = {name: members.test_accuracy for name, members in study.members.items()}
+    return draw(losses, tested, number_of_seeds(study, with_epochs=False))
+
+
+SCRIPT = Script(__doc__, run, EXPERIMENTS, summarize)
+
+if __name__ == "__main__":
+    SCRIPT.main()

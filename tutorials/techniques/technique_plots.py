@@ -1,0 +1,82 @@
+"""The plots of these scripts; every function returns a matplotlib figure, whose title says what to see.
+
+In arrays of results the first axis is the seed, so `run` draws its one seed with the functions that draw a study.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from tutorials.course.course_plots import MARKERS, SEVEN_COLOURS, draw_seeds
+from tutorials.studies.study_plots import draw_band
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from callbacks.plots import new_figure
+
+Lines = Mapping[str, np.ndarray]
+"""A line's label to its values, (seeds, places)."""
+
+
+def lines(places: Sequence[float], panels: Mapping[str, Lines], xlabel: str, title: str, log: bool = False) -> Figure:
+    """Draw quantities against another, a panel for each quantity: medians over the seeds, quartiles as a band.
+
+    Args:
+        places: the values of the other quantity, rising.
+        panels: the label of the vertical axis, with its unit, to the lines.
+        xlabel: the label of the horizontal axis.
+        title: of the figure.
+        log: whether the horizontal axis is logarithmic.
+    """
+    figure = new_figure(figsize=(1.5 + 5 * len(panels), 4.8), layout="constrained")
+    for axes, (ylabel, drawn) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        for (label, values), colour, marker in zip(drawn.items(), SEVEN_COLOURS, MARKERS, strict=False):
+            draw_band(axes, places, np.asarray(values), colour, marker, label)
+        if log:
+            axes.set_xscale("log")
+            axes.minorticks_off()
+        axes.set_xticks(places, [f"{place:g}" for place in places])
+        axes.set(xlabel=f"{xlabel} (log scale)" if log else xlabel, ylabel=ylabel)
+        axes.legend(fontsize="small")
+    figure.suptitle(title)
+    return figure
+
+
+def curves(drawn: Lines, ylabel: str, title: str, xlabel: str = "epoch", log: bool = False) -> Figure:
+    """Draw quantities over the epochs or the like: medians over the seeds, quartiles as a band, no markers.
+
+    Args:
+        drawn: a line's label to its values, (seeds, epochs).
+        ylabel: the label of the vertical axis, with its unit.
+        title: of the figure.
+        xlabel: the label of the horizontal axis, which counts from 1.
+        log: whether the vertical axis is logarithmic.
+    """
+    figure = new_figure(figsize=(8, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    for (label, values), colour, dashes in zip(drawn.items(), SEVEN_COLOURS, ("-", "--", "-.", ":") * 2, strict=False):
+        low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
+        epochs = range(1, len(middle) + 1)
+        axes.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.plot(epochs, middle, dashes, color=colour, label=label)
+    axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    axes.legend(fontsize="small")
+    axes.set_title(title)
+    return figure
+
+
+def by_technique(accuracies: Lines, xlabel: str, title: str) -> Figure:
+    """Draw every seed's value as a dot and the median as a bar, a row per technique.
+
+    Args:
+        accuracies: the technique to its values, (seeds,).
+        xlabel: the label of the horizontal axis, with its unit.
+        title: of the figure.
+    """
+    figure = new_figure(figsize=(8.5, 1.6 + 0.5 * len(accuracies)), layout="constrained")
+    axes = figure.add_subplot()
+    draw_seeds(axes, [*accuracies.values()], [*accuracies])
+    axes.invert_yaxis()
+    axes.set(xlabel=xlabel)
+    axes.legend(fontsize="small")
+    axes.set_title(title)
+    return figure
