@@ -58,9 +58,10 @@ def calls(node, method):
 
 
 def fits(name):
-    """The functions of a script that call `fit`, each with the call."""
+    """The functions of a script that call `fit` with callbacks, as of all libraries only Keras takes, and the calls."""
     functions = [node for node in tree(name).body if isinstance(node, ast.FunctionDef)]
-    return [(function, call) for function in functions for call in calls(function, "fit")]
+    found = [(function, call) for function in functions for call in calls(function, "fit")]
+    return [(function, call) for function, call in found if "callbacks" in {one.arg for one in call.keywords}]
 
 
 @pytest.mark.parametrize("name", [name for _, name in TRAINING])

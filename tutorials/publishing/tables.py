@@ -201,6 +201,7 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     "claims_vanishing": claims_table("vanishing"),
     "claims_extensions": claims_table("extensions"),
     "claims_course": claims_table("course"),
+    "claims_techniques": claims_table("techniques"),
     "causes": causes_table,
     "exercises": study_table("xavier", "adam", "depth"),
     "league": league_table,

@@ -84,12 +84,12 @@ def combine(members):
     }
 
 
-def boost(seed, fit, reweight=True):
+def boost(seed, train_network, reweight=True):
     """Test accuracy after each round of AdaBoost, (rounds,), or of bagging (Freund and Schapire 1997; Breiman 1996).
 
     Args:
         seed: of the samples drawn.
-        fit: function of training samples, an x and a y, and of a number for the weights, that trains a weak network and
+        train_network: function of training samples, an x and a y, and of a seed, that trains a weak network and
             returns its outputs for all training samples and all test samples.
         reweight: whether samples that were misclassified are drawn more often in the next round; else all are drawn
             alike, and all networks count alike.
@@ -99,7 +99,9 @@ def boost(seed, fit, reweight=True):
     weights, score = np.full(len(x), 1 / len(x)), np.zeros(len(y_test))
     for number in range(ROUNDS):
         drawn = random.choice(len(x), len(x), p=weights)
-        ours, theirs = (np.where(out.ravel() > 0.5, 1, -1) for out in fit(x[drawn], y[drawn], ROUNDS * seed + number))
+        ours, theirs = (
+            np.where(out.ravel() > 0.5, 1, -1) for out in train_network(x[drawn], y[drawn], ROUNDS * seed + number)
+        )
         truth = np.where(y > 0.5, 1, -1)
         error = np.clip(weights[ours != truth].sum(), 1e-6, 1 - 1e-6)
         alpha = np.log((1 - error) / error) / 2 if reweight else 1
@@ -116,7 +118,7 @@ def outputs_for_all(model, data):
     return {"train": model(x).numpy(), "test": model(x_test).numpy()}
 
 
-def fit_compiled(x, y, seed):
+def train_compiled(x, y, seed):
     """Train a weak network as `study` does, all epochs in one compiled call."""
     train, test = two_circles()
     weak = Experiment("weak", "", build_weak_model, lambda: ((x, y), test, train), 50, measure=outputs_for_all)
@@ -126,7 +128,7 @@ def fit_compiled(x, y, seed):
 
 def boosting(seed):
     """Test accuracies after each round, boosted and bagged; and how good the first weak network is alone."""
-    boosted, bagged = (boost(seed, fit_compiled, reweight) for reweight in (True, False))
+    boosted, bagged = (boost(seed, train_compiled, reweight) for reweight in (True, False))
     return {"boosted": boosted, "bagged": bagged, "weak": bagged[0]}
 
 

@@ -131,6 +131,8 @@ def draw(tested, seeds):
 
 def summarize(study):
     tested = {name: members.test_accuracy for name, members in study.members.items()}
+    for name, accuracies in tested.items():
+        print(f"{study.title(name)}: test accuracy {np.median(accuracies):.3f} (median)")
     return {"test_accuracy": draw(tested, number_of_seeds(study, with_epochs=False))}
 
 

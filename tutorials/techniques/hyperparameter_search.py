@@ -2,9 +2,9 @@
 
 Searched are the learning rate, the batch size and the strength of an L2 penalty for two hidden layers of 25 ReLU units
 on the two circles: 300 samples train, 200 validate, 500 test. A trial is one setting, trained with five seeds; its
-value is their mean validation accuracy. Both searches are Optuna's: `GridSampler` takes three values of each, in random
-order, and `TPESampler` models which values do well (Bergstra et al. 2011). Trials are kept in Optuna's own storage,
-so a search that was interrupted goes on where it stopped.
+value is their mean validation accuracy. The grid has three values of each hyperparameter, tried in random order;
+Optuna's `TPESampler` models which values do well (Bergstra et al. 2011). Trials are kept in Optuna's own storage, so a
+search that was interrupted goes on where it stopped.
 """
 
 import warnings
@@ -24,10 +24,11 @@ from keras.layers import Dense
 from keras.optimizers import SGD
 from keras.regularizers import L2
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import GridSampler, TPESampler
+from optuna.samplers import TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
+from sklearn.model_selection import ParameterGrid
 from tqdm import tqdm
 from tqdm.keras import TqdmCallback
 
@@ -75,22 +76,21 @@ def objective(seed, epochs, trial):
 def search(kind, seed, directory, epochs=EPOCHS):
     """Return a finished search, an `optuna.Study`; what an earlier call left unfinished in `directory` goes on.
 
-    A sampler is made anew for each trial, from the seed and the number of trials before it, and looks at finished
-    trials only. So a search that was interrupted has the same trials as one that was not; a grid may have the trial
-    that was cut off last instead of in its place.
+    A trial depends on the seed and on the finished trials before it alone. So a search that was interrupted has the
+    same trials as one that was not.
     """
     directory.mkdir(parents=True, exist_ok=True)
     storage = JournalStorage(JournalFileBackend(str(directory / "optuna.log")))
     name = f"{kind}_{epochs}_epochs"
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     found = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
+    grid, order = list(ParameterGrid(GRID)), np.random.RandomState(seed).permutation(TRIALS)
     with tqdm(total=TRIALS, desc=f"{SEARCHES[kind]}, seed {seed}", unit="trial", leave=False, disable=None) as bar:
         while len(done := found.get_trials(deepcopy=False, states=[TrialState.COMPLETE])) < TRIALS:
             bar.update(len(done) - bar.n)
-            if kind == "grid":
-                found.sampler = GridSampler(GRID, seed=seed)
-            else:
-                found.sampler = TPESampler(seed=1000 * seed + len(done), constant_liar=False)
+            found.sampler = TPESampler(seed=1000 * seed + len(done), constant_liar=False)
+            if kind == "grid" and not found.get_trials(deepcopy=False, states=[TrialState.WAITING]):
+                found.enqueue_trial(grid[order[len(done)]])
             found.optimize(partial(objective, seed, epochs), n_trials=1)
     return found
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from tutorials.lab import digits, first_samples, only_classes, tumours, two_circles
@@ -11,7 +10,6 @@ from tutorials.studies import replicate
 from tutorials.techniques import ensembles, fine_tuning, hyperparameter_search, noise, normalization, pruning
 
 import numpy as np
-import optuna
 import pytest
 from scipy import stats
 
@@ -163,54 +161,63 @@ def test_members_go_on_from_what_their_own_seed_has_learned():
     assert not np.array_equal(members.trained[4], members.initial[4])
 
 
-SEARCH = """
+def quick(seed, epochs, trial):
+    """In place of the trainings of a trial."""
+    trial.set_user_attr("test_accuracy", 0.5)
+    size = trial.suggest_categorical("batch_size", hyperparameter_search.GRID["batch_size"])
+    rate, penalty = (trial.suggest_float(name, *ends, log=True) for name, ends in RANGES.items())
+    return rate + penalty + size / 1000
+
+
+RANGES = {"learning_rate": (0.001, 1), "penalty": (1e-6, 1e-2)}
+
+KILLED = """
 import sys, time
 from pathlib import Path
-from tutorials.techniques import hyperparameter_search as script
-import optuna
+from tests.tutorials.techniques import test_techniques
+from tutorials.techniques import hyperparameter_search
 
-def slow(seed, epochs, trial):
-    rate = trial.suggest_float("learning_rate", 0.001, 1, log=True)
-    size = trial.suggest_categorical("batch_size", (8, 32, 128))
-    trial.set_user_attr("test_accuracy", 0.5)
-    value = rate + size / 1000 + trial.suggest_float("penalty", 1e-6, 1e-2, log=True)
+def told(*arguments):
     print("trial", flush=True)
-    time.sleep(0.05)
-    return value
+    time.sleep(0.1)
+    return test_techniques.quick(*arguments)
 
-script.objective = slow
-script.search(sys.argv[1], 1, Path(sys.argv[2]))
-print("finished", flush=True)
+hyperparameter_search.objective = told
+hyperparameter_search.search("bayesian", 1, Path(sys.argv[1]))
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", hyperparameter_search.SEARCHES)
-def test_a_search_that_was_killed_goes_on_and_ends_as_one_that_was_not(kind, tmp_path):
-    def start(directory):
-        command = [sys.executable, "-c", SEARCH, kind, str(directory)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
+def values(found):
+    return [trial.value for trial in hyperparameter_search.completed(found)]
 
-    killed = start(tmp_path / "killed")
-    for _ in range(8):
-        assert killed.stdout.readline() == "trial\n"
-    killed.kill()
-    killed.wait()
-    time.sleep(0.1)
-    again, whole = start(tmp_path / "killed"), start(tmp_path / "whole")
-    (said, _), _ = again.communicate(), whole.communicate()
-    assert said.count("trial") <= hyperparameter_search.TRIALS - 7
-    assert said.endswith("finished\n")
-    values = []
-    for name in ("killed", "whole"):
-        storage = optuna.storages.JournalStorage(
-            optuna.storages.journal.JournalFileBackend(str(tmp_path / name / "optuna.log"))
-        )
-        found = optuna.load_study(study_name=f"{kind}_{hyperparameter_search.EPOCHS}_epochs", storage=storage)
-        values.append([trial.value for trial in hyperparameter_search.completed(found)])
-    assert len(values[0]) == hyperparameter_search.TRIALS
-    if kind == "grid":
-        assert sorted(values[0]) == sorted(values[1])
-        assert len({*values[0]}) == hyperparameter_search.TRIALS
-    else:
-        assert values[0] == values[1]
+
+@pytest.mark.slow
+def test_a_search_that_was_killed_goes_on_as_one_that_was_not(monkeypatch, tmp_path):
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "killed")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]) as process:
+        assert [process.stdout.readline() for _ in range(12)] == ["trial\n"] * 12
+        process.kill()
+    calls = []
+    monkeypatch.setattr(hyperparameter_search, "objective", lambda *given: calls.append(given) or quick(*given))
+    killed = hyperparameter_search.search("bayesian", 1, tmp_path / "killed")
+    assert len(calls) == hyperparameter_search.TRIALS - 11
+    assert values(killed) == values(hyperparameter_search.search("bayesian", 1, tmp_path / "whole"))
+    assert len(calls) == 2 * hyperparameter_search.TRIALS - 11
+
+
+def test_an_interrupted_grid_search_tries_every_setting_once(monkeypatch, tmp_path):
+    calls = []
+
+    def interrupted(*given):
+        calls.append(given)
+        value = quick(*given)
+        if len(calls) == 9:
+            raise KeyboardInterrupt
+        return value
+
+    monkeypatch.setattr(hyperparameter_search, "objective", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        hyperparameter_search.search("grid", 1, tmp_path)
+    found = hyperparameter_search.search("grid", 1, tmp_path)
+    assert len(calls) == hyperparameter_search.TRIALS + 1
+    assert len({tuple(trial.params.values()) for trial in hyperparameter_search.completed(found)}) == 27
