@@ -25,7 +25,7 @@ SENTENCES = {
     "regularization": (3, "40% of the hidden weights removed"),
     "model_selection": (1, "4 x 15: cross-validated"),
     "advice": (0, "dead_units: ReLU, 20 x 5, He uniform weights"),
-    "amount_of_data": (2, "20 samples, 10 units: test accuracy"),
+    "amount_of_data": (2, "2 layers of 10, 20 samples: test accuracy"),
     "fine_tuning": (1, "pre-trained, hidden layers frozen, 20 images: test accuracy"),
     "normalization": (2, "layer normalization, batches of 2: test accuracy"),
     "penalties": (1, "L1 and L2 at the strength that cross-validation chooses"),

@@ -129,7 +129,7 @@ def epochs_of(train: Arrays, seed: int | None, initial_epoch: int = 0) -> tf.dat
     return tf.data.Dataset.counter(initial_epoch, dtype=tf.int32).map(shuffled).prefetch(2)
 
 
-def order(samples: int, seed: int | None, epoch: tf.Tensor | int) -> tf.Tensor:
+def order(samples: tf.Tensor | int, seed: int | None, epoch: tf.Tensor | int) -> tf.Tensor:
     """Returns the order of the samples in an epoch, int32 (samples,), drawn from seed and epoch alone."""
     return tf.random.experimental.stateless_shuffle(tf.range(samples), seed=[seed, epoch])
 

@@ -221,6 +221,8 @@ class _Statistics:
         for half in halves:
             self.model.reset_metrics()
             accuracies.append(self.model.test_step(half)["accuracy"])
+        if not self._watched:
+            return tf.stack(accuracies), tf.zeros((len(ActivationStatistics._fields), 0))
         _, activations = statistics_by_call(self.model, self._watched, halves[0][0][:1000])
         return tf.stack(accuracies), activations
 
@@ -292,7 +294,7 @@ class _Compiled:
             The model's variables after training, and an array (E, 4 + 3 L): for each epoch its metrics, then the
             layers' mean |gradient|, L1 norms, and L1 norms of the change.
         """
-        orders = _orders(self._samples, self._epochs, tf.constant(seed))
+        orders = _orders(tf.constant(self._samples), tf.constant(self._epochs), tf.constant(seed))
         rows, *end = call_with_variables(
             self._function,
             variables,
@@ -320,7 +322,7 @@ class _Training:
         self._kernels = list(kernels(model).values())
         self._gradients = tf.Variable(tf.zeros(len(self._kernels)))
         begin = [[tf.constant(variable) for variable in part.variables] for part in (model, model.optimizer)]
-        orders = _orders(len(data[0]), epochs, tf.constant(0))
+        orders = tf.TensorSpec((epochs, len(data[0])), tf.int32)
         build_metrics(model, (data[0][:batch_size], data[1][:batch_size]))
         training = tf.function(self._train_all_epochs, jit_compile=True, autograph=False)
         with before_apply(model.optimizer, self._add_gradients):
@@ -382,7 +384,7 @@ def _shared(kept: dict[str, Shared], key: str, make: Callable[[], Shared]) -> Sh
 
 
 @tf.function
-def _orders(samples: int, epochs: int, seed: tf.Tensor) -> tf.Tensor:
+def _orders(samples: tf.Tensor, epochs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """The order of the samples in every epoch, (epochs, samples)."""
     return tf.map_fn(lambda epoch: order(samples, seed, epoch), tf.range(epochs))
 

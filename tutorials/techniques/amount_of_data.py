@@ -121,7 +121,8 @@ def summarize(study):
     )
     for (samples, units), accuracies in test.items():
         gap = np.median(train[samples, units] - accuracies)
-        print(f"{samples} samples, {units} units: test accuracy {np.median(accuracies):.3f}, gap {gap:.3f} (medians)")
+        found = f"test accuracy {np.median(accuracies):.3f}, gap {gap:.3f} (medians)"
+        print(f"{EXPERIMENTS[samples, units].title}: {found}")
     return draw(train, test, number_of_seeds(study, with_epochs=False))
 
 

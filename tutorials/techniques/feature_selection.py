@@ -91,8 +91,9 @@ def summarize(study):
         np.stack([getattr(members, f"{half}_accuracy") for members in study.members.values()], axis=1)
         for half in ("train", "test")
     )
-    for features, gap, accuracy in zip(FEATURES, np.median(train - test, axis=0), np.median(test, axis=0), strict=True):
-        print(f"{features} inputs: test accuracy {accuracy:.3f}, gap {gap:.3f} (medians)")
+    gaps, accuracies = np.median(train - test, axis=0), np.median(test, axis=0)
+    for experiment, gap, accuracy in zip(EXPERIMENTS, gaps, accuracies, strict=True):
+        print(f"{experiment.title}: test accuracy {accuracy:.3f}, gap {gap:.3f} (medians)")
     return {"by_features": draw(train, test, number_of_seeds(study, with_epochs=False))}
 
 

@@ -1,6 +1,6 @@
 """Few samples: a network that has learned other digits before, and shifted copies of the few images that there are.
 
-A dense network 784-100-50-5 learns the digits 0 to 4. Then the digits 5 to 9 are to be learned from 20, 50 or 200
+A dense network 784-100-50-5 learns the digits 0 to 4. Then the digits 5 to 9 are to be learned from 10 to 200
 images: from random weights, from the weights that it has, all of them trained further, and with the hidden layers
 frozen, so that only the new output layer is trained. Beside them, from random weights, each image five times: as it
 is, and moved up, down, left and right.
@@ -22,7 +22,7 @@ from tqdm.keras import TqdmCallback
 
 from callbacks import GradientMonitor, WeightNormMonitor
 
-SAMPLES = (20, 50, 200)
+SAMPLES = (10, 20, 50, 200)
 WAYS = {
     "scratch": "from random weights",
     "shifted": "from random weights, shifted copies",
