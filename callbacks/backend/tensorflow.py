@@ -65,8 +65,20 @@ class Recording:
         """Return the sum of each tensor over the replicas of a distribution strategy; called in a step."""
         if self.replicas == 1:
             return tensors
-        context = tf.distribute.get_replica_context()
-        return {key: context.all_reduce("sum", tf.convert_to_tensor(tensor)) for key, tensor in tensors.items()}
+        dense = [tf.convert_to_tensor(tensor) for tensor in tensors.values()]
+        sums = tf.distribute.get_replica_context().merge_call(_sum_on_one_device, args=(dense,))
+        return dict(zip(tensors, sums, strict=True))
+
+
+def _sum_on_one_device(strategy: tf.distribute.Strategy, tensors: list[Any]) -> list[Any]:
+    """Sums over the replicas without the collective operations that `all_reduce` uses.
+
+    TensorFlow numbers these, from 1 in every strategy, and a number must always stand for the same shape. So where two
+    strategies train one after another in a process, operations of ours between those of Keras would end the second
+    training with an error.
+    """
+    reduction = tf.distribute.ReductionToOneDevice()
+    return [reduction.reduce(tf.distribute.ReduceOp.SUM, tensor, tensor) for tensor in tensors]
 
 
 class Sampler:

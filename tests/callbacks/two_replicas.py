@@ -50,3 +50,10 @@ for mode in ("graph", "eager", "mixed_float16"):
     )
     assert facts_of_two == facts_of_one
     print(f"{mode}: two replicas give the statistics of one device")
+
+keras.mixed_precision.set_dtype_policy("float32")
+again = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+watched, plain = (train(again, callbacks, False) for callbacks in ([Diagnosis(probe=X, verbose=0)], []))
+for one, other in zip(watched.get_weights(), plain.get_weights(), strict=True):
+    np.testing.assert_array_equal(one, other)
+print("a second strategy in the process trains too")
