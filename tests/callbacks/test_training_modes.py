@@ -255,7 +255,7 @@ def watched(request):
     return case, trained, monitors, ends
 
 
-def test_gradients_are_those_of_a_tape(watched):
+def test_gradients_are_those_of_a_tape(watched, record_property):
     case, trained, (monitor, _, _), _ = watched
     if BACKEND == "torch" and case is CASES["Dropout"]:
         pytest.skip("PyTorch's dropout and Keras's loader of arrays draw from one generator")
@@ -265,7 +265,9 @@ def test_gradients_are_those_of_a_tape(watched):
     for epoch in range(case.epochs):
         steps = gradients_by_tape(model, case.x, case.y, BATCH, case.sample_weight)
         assert len(steps) == STEPS
-        assert largest_error(monitor.history, steps, epoch) < 2e-4
+        error = largest_error(monitor.history, steps, epoch)
+        record_property("relative_error", float(error))
+        assert error < 2e-4
 
 
 def test_weight_changes_are_those_of_the_kernels(watched):

@@ -31,8 +31,8 @@ SENTENCES = {
     "penalties": (1, "L1 and L2 at the strength that cross-validation chooses"),
     "noise": (1, "noise of 0.05 on the weights: test accuracy by noise in the images"),
     "pruning": (1, "60% removed: test accuracy"),
-    "ensembles": (2, "boosting, ten weak networks: test accuracy"),
-    "learning_rate": (2, "0.1, to 0 along a cosine: loss"),
+    "ensembles": (2, "boosting, eleven weak networks: test accuracy"),
+    "learning_rate": (2, "cosine decay from 0.1 to 0: loss"),
     "hyperparameter_search": (1, "Bayesian optimization (TPE): validation accuracy"),
     "feature_selection": (1, "15 inputs: test accuracy"),
 }
@@ -49,7 +49,7 @@ def untrained(monkeypatch):
             return key, measured(experiment, seeds, directory)
         layers, weights, own = ["dense_1", "dense_2"], [random.rand(len(seeds), 2, 5)], {}
         if experiment.measure:
-            own = experiment.measure(build_with_seed(experiment.build_model, 0), experiment.data())
+            own = experiment.measure(build_with_seed(experiment.build_model, 0), experiment.samples(0))
         history = {name: random.rand(len(seeds), epochs) for name in METRICS}
         history |= {name: random.rand(len(seeds), epochs, len(layers)) for name in BY_LAYER}
         return key, Replicates(

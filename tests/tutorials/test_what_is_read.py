@@ -16,7 +16,7 @@ CALLBACKS = {"GradientMonitor", "WeightNormMonitor", "Diagnosis", "EpochMetrics"
 DATA = {
     "adding_problem",
     "digits",
-    "first_samples",
+    "stratified_subset",
     "held_out",
     "only_classes",
     "shifted",

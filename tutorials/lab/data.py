@@ -44,44 +44,45 @@ def without_fold(data: tuple[Samples, Samples], number: int, of: int = 5) -> tup
     return (x[kept], y[kept]), test, (x[left_out], y[left_out])
 
 
-def first_samples(data: tuple[Samples, Samples], samples: int) -> tuple[Samples, Samples]:
-    """Return the data with so many training samples, drawn once for all seeds, the classes in equal shares.
+def stratified_subset(data: tuple[Samples, Samples], samples: int, seed: int = 1) -> tuple[Samples, Samples]:
+    """Return the data with so many of the training samples, the classes in the same shares as among all.
 
-    >>> first_samples(two_circles(), 20)[0][0].shape
+    >>> stratified_subset(two_circles(), 20)[0][0].shape
     (20, 2)
     """
     (x, y), test = data
     if samples == len(x):
         return data
-    x, _, y, _ = train_test_split(x, y, train_size=samples, stratify=y, random_state=1)
+    x, _, y, _ = train_test_split(x, y, train_size=samples, stratify=y, random_state=seed)
     return (x, y), test
 
 
 def only_classes(data: tuple[Samples, Samples], first: int, last: int) -> tuple[Samples, Samples]:
-    """Return the samples of the classes from `first` to `last`, which are counted from 0 then."""
+    """Return the samples of the classes from `first` to `last`, relabelled from 0."""
     chosen = [(x[(first <= y) & (y <= last)], y[(first <= y) & (y <= last)] - first) for x, y in data]
     return chosen[0], chosen[1]
 
 
-def tumours(features: int, samples: int = 100) -> tuple[Samples, Samples]:
-    """Return scikit-learn's breast cancer data: the inputs that tell most about the class, and the class.
+def tumours(features: int | None, seed: int = 1) -> tuple[Samples, Samples]:
+    """Return scikit-learn's breast cancer data with 30 inputs more that tell nothing, or some of these inputs.
 
-    There are 60 inputs to choose from, all with mean 0 and standard deviation 1: the 30 measurements of the data, and
-    30 columns of random numbers that tell nothing. They are ranked by the F statistic of an analysis of variance on
-    the training samples, as `sklearn.feature_selection.SelectKBest` ranks them.
+    The 60 inputs are the 30 measurements of the data, and 30 columns of random numbers. They are scaled to mean 0 and
+    standard deviation 1 on the training samples, and ranked by the F statistic of an analysis of variance on the
+    training samples, as `sklearn.feature_selection.SelectKBest` ranks them.
 
     Args:
-        features: how many of the 60 inputs.
-        samples: to train; the others, 469, are to test.
+        features: how many of the inputs, those with the highest F statistic; None takes the 30 measurements.
+        seed: of the random numbers, and of the 100 samples that are drawn to train; the other 469 are to test.
 
     Returns:
-        Two pairs of x (N, features), the best input first, and y (N,): 0 is malignant, 1 benign.
+        Two pairs of x (N, features) and y (N,): 0 is malignant, 1 benign.
     """
     x, y = load_breast_cancer(return_X_y=True)
-    x = np.concatenate([x, np.random.RandomState(1).randn(len(x), x.shape[1])], axis=1)
-    x, x_test, y, y_test = train_test_split(x, y.astype(np.float32), train_size=samples, stratify=y, random_state=1)
+    measurements = x.shape[1]
+    x = np.concatenate([x, np.random.RandomState(seed).randn(*x.shape)], axis=1)
+    x, x_test, y, y_test = train_test_split(x, y.astype(np.float32), train_size=100, stratify=y, random_state=seed)
     scaler = StandardScaler().fit(x)
-    best = np.argsort(-f_classif(x, y)[0])[:features]
+    best = np.arange(measurements) if features is None else np.argsort(-f_classif(x, y)[0])[:features]
     return (scaler.transform(x)[:, best].astype(np.float32), y), (
         scaler.transform(x_test)[:, best].astype(np.float32),
         y_test,
@@ -126,7 +127,7 @@ def _images(path: Path) -> tuple[Samples, Samples]:
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {path}") from None
     except (OSError, ValueError, KeyError, EOFError):
-        raise ValueError(f"{path} is no .npz file with x_train, y_train, x_test and y_test") from None
+        raise ValueError(f"{path} is not an .npz file with x_train, y_train, x_test and y_test") from None
     if any(x.ndim != 3 or x.shape[1:] != (28, 28) or y.shape != x.shape[:1] for x, y in (train, test)):
         raise ValueError(f"{path} does not hold images of 28 x 28 and a class for each")
     return _flat(*train), _flat(*test)
@@ -152,10 +153,10 @@ def shifted(data: tuple[Samples, Samples], pixels: int = 2) -> tuple[Samples, Sa
     return (np.concatenate(copies).reshape(-1, 784), np.tile(y, len(copies))), test
 
 
-def held_out(data: tuple[Samples, Samples], share: float = 0.2) -> tuple[Samples, Samples, Samples]:
+def held_out(data: tuple[Samples, Samples], share: float = 0.2, seed: int = 1) -> tuple[Samples, Samples, Samples]:
     """Return the data with a share of the training samples taken out, as a third pair: validation data."""
     (x, y), test = data
-    x, x_out, y, y_out = train_test_split(x, y, test_size=share, stratify=y, random_state=1)
+    x, x_out, y, y_out = train_test_split(x, y, test_size=share, stratify=y, random_state=seed)
     return (x, y), test, (x_out, y_out)
 
 

@@ -1,4 +1,4 @@
-"""What is studied: an experiment trains a model, a measurement trains none."""
+"""What is studied: an `Experiment` is a model that is trained, a `Measurement` is any function of a seed."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,20 +16,21 @@ class Experiment:
     Args:
         name: names its rows in tables and its line among the claims; letters, digits and `_`.
         title: a few words for tables and plots.
-        build_model: function that returns a new, compiled `keras.Model` with random weights: the very function whose
-            model the script trains. One of its metrics is named `accuracy`.
+        build_model: function that returns a new, compiled `keras.Model` with random weights. The script trains the same
+            model. One of its metrics is named `accuracy`.
         data: function that returns pairs of arrays x and y: the training samples, the test samples, and, where the
             epochs are not to be judged by the test samples, a third pair. The last pair is the validation data.
+        own_samples: whether each seed has samples of its own; `data` then takes the seed. The shapes of the arrays are
+            the same for all seeds.
         epochs: passes over the training samples.
         batch_size: samples per step.
         published: the tutorial's own training and test accuracy, or a phrase where it gives only a plot.
         measure: function of a model and of what `data` returned that returns a dict of arrays: this experiment's own
-            statistics, taken of each member before and after training. None takes none.
+            statistics, taken of each member before and after training. None records nothing more.
         build_callbacks: function that returns new Keras callbacks, where the training needs some. They are called
             from Python after each epoch, so many seeds take longer.
-        pretrained: another experiment, where this one goes on from what that one's member of the same seed has learned.
-        transfer: function of this experiment's model and of the trained model of `pretrained`, to be called before
-            training; it gives the first the weights that it is to have of the second.
+        pretrained: another experiment, whose trained member of the same seed this one starts from.
+        transfer: called before training as `transfer(model, pretrained_model)`; copies the weights to start from.
 
     >>> Experiment("deep_tanh", "tanh, 5 hidden layers", build_model)
     """
@@ -37,26 +38,31 @@ class Experiment:
     name: str
     title: str
     build_model: Callable[[], keras.Model]
-    data: Callable[[], tuple] = two_circles
+    data: Callable[..., tuple] = two_circles
     epochs: int = 500
     batch_size: int = 32
     published: tuple[float, float] | str = ""
     measure: Callable[[keras.Model, tuple], dict[str, Any]] | None = None
     build_callbacks: Callable[[], list[keras.callbacks.Callback]] | None = None
+    own_samples: bool = False
     pretrained: "Experiment | None" = None
     transfer: Callable[[keras.Model, keras.Model], None] | None = None
+
+    def samples(self, seed: int) -> tuple:
+        """Return what `data` returns for a seed."""
+        return self.data(seed) if self.own_samples else self.data()
 
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """Something of the course that is measured without training an `Experiment`, once for each seed.
+    """Something of the course that is no training of one model, measured once for each seed.
 
     Args:
         name: names its rows in tables; letters, digits and `_`.
         title: a few words for tables and plots.
         measure: function of a seed that returns a dict of numbers or arrays, of the same shapes for every seed.
-        resumes: whether one seed takes so long that an interruption is not to lose it. `measure` then takes a second
-            argument, the path of a directory of its own, in which it keeps what it needs to go on.
+        resumes: whether the measurement of a single seed can be resumed after an interruption. `measure` then takes a
+            second argument, the path of a directory for this seed alone, in which it keeps what it needs to go on.
     """
 
     name: str

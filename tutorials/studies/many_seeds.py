@@ -101,9 +101,9 @@ def replicate(
         for seed in seeds:  # in this thread, because initializers draw from global state
             start = begin(seed)
             members.append((start, pool.submit(train_member, start, seed)))
-        before = [examine(start) for start, _ in members]
+        before = [examine(start, seed) for seed, (start, _) in zip(seeds, members, strict=True)]
         trained = [member.result() for _, member in members]
-        after = [examine(end) for end, _, _ in trained]
+        after = [examine(end, seed) for seed, (end, _, _) in zip(seeds, trained, strict=True)]
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C, finish the members under way and no more
     ends, rows, seconds = zip(*trained, strict=True)
@@ -179,17 +179,25 @@ class _Examiner:
     """Takes the statistics of a model in any state: accuracies, activations, what the experiment measures."""
 
     def __init__(self, experiment: Experiment, model: keras.Model) -> None:
-        self._measure, self._data = experiment.measure, experiment.data()
-        self._halves = [[tf.constant(part) for part in half] for half in self._data[:2]]
-        shapes = [(tensor.shape, tensor.dtype) for half in self._halves for tensor in half]
+        self._experiment = experiment
+        _, halves = self._samples(0)
+        shapes = [(tensor.shape, tensor.dtype) for half in halves for tensor in half]
         key = digest([without_values(computation(model)), shapes])
-        self._statistics = _shared(_examiners, key, lambda: _Statistics(model, self._halves))
+        self._statistics = _shared(_examiners, key, lambda: _Statistics(model, halves))
+        self._of_all_seeds = [] if experiment.own_samples else [self._samples(0)]
 
-    def examine(self, state: list[np.ndarray]) -> dict[str, Any]:
-        """Returns a dict of statistics of the model with these variables."""
+    def _samples(self, seed: int) -> tuple[tuple, list[list[tf.Tensor]]]:
+        """What the experiment's `data` returns for a seed, and of it the training and the test samples as tensors."""
+        data = self._experiment.samples(seed)
+        return data, [[tf.constant(part) for part in half] for half in data[:2]]
+
+    def examine(self, state: list[np.ndarray], seed: int) -> dict[str, Any]:
+        """Returns a dict of statistics of the model with these variables, on the samples of a seed."""
+        data, halves = self._of_all_seeds[0] if self._of_all_seeds else self._samples(seed)
+        measure = self._experiment.measure
         with self._statistics.in_use:
-            found = self._statistics.of(state, self._halves)
-            return found | (self._measure(self._statistics.model, self._data) if self._measure else {})
+            found = self._statistics.of(state, halves)
+            return found | (measure(self._statistics.model, data) if measure else {})
 
 
 class _Statistics:
@@ -232,7 +240,6 @@ class _ByFit:
 
     def __init__(self, experiment: Experiment, model: keras.Model, epochs: int) -> None:
         self._experiment, self._epochs = experiment, epochs
-        self._train, *_, self._validation = experiment.data()
         self.layers = list(kernels(model))
 
     def variables(self) -> None:
@@ -244,12 +251,13 @@ class _ByFit:
         for variable, value in zip(model.variables, start, strict=True):
             variable.assign(value)
         gradients, weights = GradientMonitor(sampled_steps=None), WeightNormMonitor()
+        data = self._experiment.samples(seed)
         whole_epochs(model, seed)
         history = model.fit(
-            *self._train,
+            *data[0],
             batch_size=self._experiment.batch_size,
             epochs=self._epochs,
-            validation_data=self._validation,
+            validation_data=data[-1],
             verbose=0,
             callbacks=[*self._experiment.build_callbacks(), gradients, weights],  # type: ignore[misc]
         ).history
@@ -265,9 +273,9 @@ class _Compiled:
 
     def __init__(self, experiment: Experiment, model: keras.Model, epochs: int) -> None:
         model.optimizer.build(model.trainable_variables)
-        train, *_, validation = experiment.data()
-        self._samples, self._epochs = len(train[0]), epochs
-        self._data = [tf.constant(part) for half in (train, validation) for part in half]
+        self._experiment, self._epochs = experiment, epochs
+        self._data = self._tensors(0)
+        self._samples = len(self._data[0])
         self._fresh = [tf.constant(variable) for variable in model.optimizer.variables]
         self._factors = _as_tensors(penalty_factors(model))
         self.layers = list(kernels(model))
@@ -275,6 +283,11 @@ class _Compiled:
         key = digest([without_values(computation(model)), experiment.batch_size, epochs, shapes])
         training = _shared(_trainings, key, lambda: _Training(model, self._data, experiment.batch_size, epochs))
         self._function = training.function
+
+    def _tensors(self, seed: int) -> list[tf.Tensor]:
+        """The samples of a seed: x and y to train on, x and y to validate on."""
+        train, *_, validation = self._experiment.samples(seed)
+        return [tf.constant(part) for half in (train, validation) for part in half]
 
     def variables(self) -> list[tf.Variable]:
         """Returns a set of the variables that a training writes to; each thread needs its own."""
@@ -288,17 +301,18 @@ class _Compiled:
         Args:
             variables: a set of `variables()` that no other thread is using.
             start: the model's variables before training, a list of arrays.
-            seed: decides the order of the samples.
+            seed: decides the order of the samples, and the samples where each seed has its own.
 
         Returns:
             The model's variables after training, and an array (E, 4 + 3 L): for each epoch its metrics, then the
             layers' mean |gradient|, L1 norms, and L1 norms of the change.
         """
         orders = _orders(tf.constant(self._samples), tf.constant(self._epochs), tf.constant(seed))
+        data = self._tensors(seed) if self._experiment.own_samples else self._data
         rows, *end = call_with_variables(
             self._function,
             variables,
-            [*map(tf.constant, start), *self._fresh, *self._data, orders, *tf.nest.flatten(self._factors)],
+            [*map(tf.constant, start), *self._fresh, *data, orders, *tf.nest.flatten(self._factors)],
         )
         return [variable.numpy() for variable in end], rows.numpy()
 

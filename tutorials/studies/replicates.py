@@ -57,6 +57,11 @@ class Replicates:
         return self.test_accuracy >= LEARNED
 
     @property
+    def gap(self) -> np.ndarray:
+        """(S,): training accuracy minus test accuracy."""
+        return self.train_accuracy - self.test_accuracy
+
+    @property
     def gradients(self) -> np.ndarray:
         """(S, L): mean |gradient| of each kernel over all steps of the run."""
         return self.history["gradient_abs_mean"].mean(axis=1)

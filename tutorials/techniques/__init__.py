@@ -1,4 +1,4 @@
-"""What else the course names: what pays where samples are few, and how to choose what has to be chosen."""
+"""Further techniques of the course: learning from few samples, and choosing hyperparameters."""
 
 SECTIONS = (
     "amount_of_data",

@@ -1,13 +1,14 @@
-"""Amount of data: how the gap between training and test accuracy shrinks as samples are added.
+"""Amount of data: what more samples do to the gap between training and test accuracy, and what more units do.
 
-A network of two hidden layers of 10 ReLU units, 151 weights, is trained on 20 to 500 samples of the two circles; all
-trainings see as many samples in all, 50,000. Then the number of units is varied at 100 samples: 1 unit in each layer
-has too little capacity, 100 units may have too much.
+A network of two hidden layers of 10 ReLU units, 151 weights, is trained on 20 to 500 samples of the two circles. Each
+training processes 50,000 samples in total: 20 samples for 2,500 epochs, 500 for 100. Then the number of units is varied
+at 100 samples: 1 unit in each layer has too little capacity, 100 units may have too much. Each seed draws samples of
+its own from the training half.
 """
 
 from functools import partial
 
-from tutorials.lab import EpochMetrics, first_samples, new_run, two_circles, whole_epochs
+from tutorials.lab import EpochMetrics, new_run, stratified_subset, two_circles, whole_epochs
 from tutorials.script import Result, Script
 from tutorials.studies import Experiment, number_of_seeds
 from tutorials.techniques.technique_plots import lines
@@ -31,8 +32,8 @@ def build_model(units):
     return model
 
 
-def some_samples(samples):
-    return first_samples(two_circles(), samples)
+def some_circles(samples, seed):
+    return stratified_subset(two_circles(), samples, seed)
 
 
 EXPERIMENTS = {
@@ -40,7 +41,8 @@ EXPERIMENTS = {
         f"relu_{units}_wide_{samples}_samples",
         f"2 layers of {units}, {samples} samples",
         partial(build_model, units),
-        data=partial(some_samples, samples),
+        data=partial(some_circles, samples),
+        own_samples=True,
         epochs=50_000 // samples,
     )
     for samples, units in dict.fromkeys([*((one, 10) for one in SAMPLES), *((100, one) for one in WIDTHS)])
@@ -51,7 +53,7 @@ def train(experiment, seed, epochs, log_dir):
     """Train one network; returns its `Result`."""
     log_dir = new_run(log_dir, experiment.name, seed)
     keras.utils.set_random_seed(seed)
-    (x_train, y_train), (x_test, y_test) = experiment.data()
+    (x_train, y_train), (x_test, y_test) = experiment.samples(seed)
     model = experiment.build_model()
     whole_epochs(model, seed)  # thirty times faster; without this line it is plain Keras
     model.fit(
@@ -89,7 +91,7 @@ def draw(train, test, seeds):
 
     Args:
         train, test: pairs of samples and units to the accuracies of the seeds, (seeds,).
-        seeds: how many, to end the titles.
+        seeds: a phrase such as "30 seeds", which ends the titles.
     """
 
     def panel(pairs):
@@ -100,17 +102,16 @@ def draw(train, test, seeds):
 
     by_samples, by_units = [(one, 10) for one in SAMPLES], [(100, one) for one in WIDTHS]
     fewest, most = (np.median(train[pair] - test[pair]) for pair in (by_samples[0], by_samples[-1]))
-    of_samples = (
-        f"Gap of the accuracies: {fewest:.2f} with {SAMPLES[0]} samples, {most:.2f} with {SAMPLES[-1]}; {seeds}"
-    )
+    gaps = f"{fewest:.2f} with {SAMPLES[0]} samples, {most:.2f} with {SAMPLES[-1]}"
+    of_samples = f"Gap between training and test accuracy: {gaps}; {seeds}"
     smallest, largest = (np.median(test[pair]) for pair in (by_units[0], by_units[-1]))
     of_units = (
         f"100 samples: test accuracy {smallest:.2f} with {WIDTHS[0]} unit per layer, "
         f"{largest:.2f} with {WIDTHS[-1]}; {seeds}"
     )
     return {
-        "by_samples": lines(SAMPLES, panel(by_samples), "training samples", of_samples, log=True),
-        "by_units": lines(WIDTHS, panel(by_units), "units in each of two hidden layers", of_units, log=True),
+        "by_samples": lines(SAMPLES, panel(by_samples), "training samples", of_samples, xlog=True),
+        "by_units": lines(WIDTHS, panel(by_units), "units in each of two hidden layers", of_units, xlog=True),
     }
 
 

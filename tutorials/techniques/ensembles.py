@@ -1,15 +1,15 @@
-"""Ensembles: five different networks that vote or are stacked, and ten weak networks trained one after another.
+"""Ensembles: voting, stacking, boosting and bagging.
 
-Five networks of different shapes learn handwritten digits from 200 images. They vote; or a logistic regression learns
-from their outputs for 50 more images (stacking). On the two circles, networks of one hidden layer of two units are
-boosted: each is trained on samples drawn with the weights that AdaBoost gives them, those that its predecessors
-misclassified weighing more, and all are combined linearly. Beside them, as many networks trained on samples drawn at
-random vote (bagging).
+Five networks of different shapes learn handwritten digits from 200 images, of which each seed draws its own. They vote;
+or a logistic regression is fitted on their outputs for 50 held-out images (stacking). On the two circles, eleven
+networks of one hidden layer of two units are boosted: each is trained on samples drawn with AdaBoost's weights, which
+grow for misclassified samples, and all are combined linearly. For comparison, eleven such networks, each trained on
+samples drawn with equal weights, vote (bagging).
 """
 
 from functools import partial
 
-from tutorials.lab import EpochMetrics, digits, first_samples, held_out, new_run, two_circles, whole_epochs
+from tutorials.lab import EpochMetrics, digits, held_out, new_run, stratified_subset, two_circles, whole_epochs
 from tutorials.script import Result, Script
 from tutorials.studies import Experiment, Measurement, number_of_seeds, replicate
 from tutorials.techniques.technique_plots import by_technique, curves
@@ -29,10 +29,10 @@ MEMBERS = {
     "relu_50_50_50": ("three layers of 50 ReLU units", "relu", (50, 50, 50), 0),
     "relu_100_dropout": ("one layer of 100 ReLU units, dropout of half", "relu", (100,), 0.5),
 }
-"""A network's title, activation, units of its hidden layers, and share of dropout after each."""
+"""A network's title, activation, units of its hidden layers, and the dropout rate after each."""
 
-ROUNDS = 10
-"""Weak networks of a boosted or bagged ensemble."""
+ROUNDS = 11
+"""Weak networks of a boosted or bagged ensemble; an odd number, so that no vote ends in a tie."""
 
 
 def build_model(activation, units, dropout):
@@ -52,12 +52,12 @@ def build_weak_model():
     return model
 
 
-def few_digits(source):
-    return held_out(first_samples(digits(source), 250))
+def few_digits(source, seed):
+    return held_out(stratified_subset(digits(source), 250, seed), seed=seed)
 
 
 def outputs(model, data):
-    """What a network says of the samples held out, and of the test samples: two arrays, in a dict."""
+    """Predictions for the held-out samples and the test samples, and the classes of both."""
     _, (x_test, y_test), (x_out, y_out) = data
     return {"held_out": model(x_out).numpy(), "test": model(x_test).numpy(), "y_out": y_out, "y_test": y_test}
 
@@ -65,7 +65,8 @@ def outputs(model, data):
 def combine(members):
     """Test accuracies of one ensemble: of its best member, of the vote, and stacked.
 
-    The best member is the one that the samples held out favour; stacked are the logarithms of the outputs.
+    The best member is the one with the highest held-out accuracy. In a tied vote the lower class wins. The stacked
+    model takes the logarithms of the outputs; it is strongly regularized, as it has more weights than samples.
 
     Args:
         members: what `outputs` returned of each.
@@ -89,31 +90,31 @@ def boost(seed, train_network, reweight=True):
 
     Args:
         seed: of the samples drawn.
-        train_network: function of training samples, an x and a y, and of a seed, that trains a weak network and
-            returns its outputs for all training samples and all test samples.
-        reweight: whether samples that were misclassified are drawn more often in the next round; else all are drawn
-            alike, and all networks count alike.
+        train_network: function of x and y to train on, and of a seed, that trains a weak network and returns its
+            outputs for all training samples and all test samples.
+        reweight: whether samples that were misclassified are drawn more often in the next round, and better networks
+            weigh more; else all are drawn alike and all networks weigh alike.
     """
     (x, y), (_, y_test) = two_circles()
-    random, accuracies = np.random.RandomState(seed), []
+    random, accuracies, truth = np.random.RandomState(seed), [], np.where(y > 0.5, 1, -1)
     weights, score = np.full(len(x), 1 / len(x)), np.zeros(len(y_test))
     for number in range(ROUNDS):
         drawn = random.choice(len(x), len(x), p=weights)
-        ours, theirs = (
+        on_train, on_test = (
             np.where(out.ravel() > 0.5, 1, -1) for out in train_network(x[drawn], y[drawn], ROUNDS * seed + number)
         )
-        truth = np.where(y > 0.5, 1, -1)
-        error = np.clip(weights[ours != truth].sum(), 1e-6, 1 - 1e-6)
-        alpha = np.log((1 - error) / error) / 2 if reweight else 1
+        error = np.clip(weights[on_train != truth].sum(), 1e-6, 1 - 1e-6)
+        alpha = np.log((1 - error) / error) / 2 if reweight else 1  # negative for a network worse than chance
         if reweight:
-            weights = weights * np.exp(-alpha * truth * ours)
+            weights = weights * np.exp(-alpha * truth * on_train)
             weights /= weights.sum()
-        score = score + alpha * theirs
+        score = score + alpha * on_test
         accuracies.append(((score > 0) == (y_test > 0.5)).mean())
     return np.array(accuracies)
 
 
 def outputs_for_all(model, data):
+    """The outputs for all training samples, which AdaBoost weighs, and for the test samples."""
     _, (x_test, _), (x, _) = data
     return {"train": model(x).numpy(), "test": model(x_test).numpy()}
 
@@ -122,12 +123,12 @@ def train_compiled(x, y, seed):
     """Train a weak network as `study` does, all epochs in one compiled call."""
     train, test = two_circles()
     weak = Experiment("weak", "", build_weak_model, lambda: ((x, y), test, train), 50, measure=outputs_for_all)
-    found = replicate(weak, [seed], threads=1).measured
-    return found["train"][0, 1], found["test"][0, 1]
+    measured = replicate(weak, [seed], threads=1).measured  # arrays (seeds, before and after training, ...)
+    return measured["train"][0, 1], measured["test"][0, 1]
 
 
 def boosting(seed):
-    """Test accuracies after each round, boosted and bagged; and how good the first weak network is alone."""
+    """Test accuracies after each round, boosted and bagged; and that of the first weak network alone."""
     boosted, bagged = (boost(seed, train_compiled, reweight) for reweight in (True, False))
     return {"boosted": boosted, "bagged": bagged, "weak": bagged[0]}
 
@@ -142,10 +143,11 @@ def experiments(source=None):
                 data=partial(few_digits, source),
                 epochs=60,
                 measure=outputs,
+                own_samples=True,
             )
             for name, (title, *shape) in MEMBERS.items()
         ],
-        Measurement("boosting", "ten weak networks, boosted and bagged", boosting),
+        Measurement("boosting", "eleven weak networks, boosted and bagged", boosting),
     ]
 
 
@@ -153,7 +155,7 @@ def train(experiment, seed, epochs, log_dir):
     """Train one network; returns its `Result` and its outputs."""
     log_dir = new_run(log_dir, experiment.name, seed)
     keras.utils.set_random_seed(seed)
-    (x_train, y_train), (x_test, y_test), held_out_samples = data = experiment.data()
+    (x_train, y_train), (x_test, y_test), held_out_samples = data = experiment.samples(seed)
     model = experiment.build_model()
     whole_epochs(model, seed)  # much faster; without this line it is plain Keras
     model.fit(
@@ -201,7 +203,7 @@ def draw(combined, boosted, seeds):
     Args:
         combined: what `combined_seeds` returned.
         boosted: what `boosting` returned, with an axis of seeds first.
-        seeds: how many, to end the titles.
+        seeds: a phrase such as "30 seeds", which ends the titles.
     """
     vote, stacked, best = (np.median(combined[name]) for name in ("vote", "stacking", "best member"))
     of_digits = f"Five networks, 200 images: vote {vote:.3f}, stacking {stacked:.3f}, best member {best:.3f}; {seeds}"
@@ -217,7 +219,7 @@ def draw(combined, boosted, seeds):
 def summarize(study):
     *members, boosted = study.members.values()
     combined = combined_seeds(members)
-    for name, values in {**combined, "boosting, ten weak networks": boosted.measured["boosted"][:, -1]}.items():
+    for name, values in {**combined, "boosting, eleven weak networks": boosted.measured["boosted"][:, -1]}.items():
         print(f"{name}: test accuracy {np.median(values):.3f} (median)")
     return draw(combined, boosted.measured, number_of_seeds(study, with_epochs=False))
 

@@ -1,14 +1,14 @@
-"""Few samples: a network that has learned other digits before, and shifted copies of the few images that there are.
+"""Fine-tuning: learning from few images with a network that has learned other digits before, or with more copies.
 
-A dense network 784-100-50-5 learns the digits 0 to 4. Then the digits 5 to 9 are to be learned from 10 to 200
-images: from random weights, from the weights that it has, all of them trained further, and with the hidden layers
-frozen, so that only the new output layer is trained. Beside them, from random weights, each image five times: as it
-is, and moved up, down, left and right.
+A dense network 784-100-50-5 learns the digits 0 to 4. Then networks learn the digits 5 to 9 from 10 to 200 images, in
+four ways: from random weights; with the hidden layers of the first network, all layers trained further; with its hidden
+layers frozen, so that only a new output layer is trained; and from random weights with each image five times: as it is,
+and moved up, down, left and right. Each seed draws images of its own.
 """
 
 from functools import partial
 
-from tutorials.lab import EpochMetrics, digits, first_samples, new_run, only_classes, shifted, whole_epochs
+from tutorials.lab import EpochMetrics, digits, new_run, only_classes, shifted, stratified_subset, whole_epochs
 from tutorials.script import Result, Script
 from tutorials.studies import Experiment, number_of_seeds
 from tutorials.techniques.technique_plots import lines
@@ -23,7 +23,7 @@ from tqdm.keras import TqdmCallback
 from callbacks import GradientMonitor, WeightNormMonitor
 
 SAMPLES = (10, 20, 50, 200)
-WAYS = {
+METHODS = {
     "scratch": "from random weights",
     "shifted": "from random weights, shifted copies",
     "fine_tuned": "pre-trained, all layers trained further",
@@ -51,29 +51,30 @@ def low_digits(source):
     return only_classes(digits(source), 0, 4)
 
 
-def high_digits(samples, moved, source):
-    few = first_samples(only_classes(digits(source), 5, 9), samples)
+def high_digits(samples, moved, source, seed):
+    few = stratified_subset(only_classes(digits(source), 5, 9), samples, seed)
     return shifted(few) if moved else few
 
 
 def experiments(source=None):
-    """The experiments: the first learns the digits 0 to 4, the others 5 to 9; all of them see 20,000 images."""
+    """The first learns the digits 0 to 4, the others the digits 5 to 9; each of these processes 10,000 images."""
     first = Experiment(
         "digits_0_to_4", "the digits 0 to 4", build_model, data=partial(low_digits, source), epochs=30, batch_size=20
     )
     return [first] + [
         Experiment(
-            f"digits_5_to_9_{way}_{samples}",
+            f"digits_5_to_9_{method}_{samples}",
             f"{title}, {samples} images",
-            partial(build_model, frozen=way == "frozen"),
-            data=partial(high_digits, samples, way == "shifted", source),
-            epochs=20_000 // samples // (5 if way == "shifted" else 1),
+            partial(build_model, frozen=method == "frozen"),
+            data=partial(high_digits, samples, method == "shifted", source),
+            epochs=10_000 // samples // (5 if method == "shifted" else 1),
             batch_size=20,
-            pretrained=first if way in ("fine_tuned", "frozen") else None,
-            transfer=take_hidden_layers if way in ("fine_tuned", "frozen") else None,
+            own_samples=True,
+            pretrained=first if method in ("fine_tuned", "frozen") else None,
+            transfer=take_hidden_layers if method in ("fine_tuned", "frozen") else None,
         )
         for samples in SAMPLES
-        for way, title in WAYS.items()
+        for method, title in METHODS.items()
     ]
 
 
@@ -81,7 +82,7 @@ def train(experiment, seed, epochs, log_dir, pretrained=None):
     """Train one network; returns its `Result` and the network."""
     log_dir = new_run(log_dir, experiment.name, seed)
     keras.utils.set_random_seed(seed)
-    (x_train, y_train), (x_test, y_test) = experiment.data()
+    (x_train, y_train), (x_test, y_test) = experiment.samples(seed)
     model = experiment.build_model()
     if experiment.pretrained:
         take_hidden_layers(model, pretrained)
@@ -118,15 +119,15 @@ def run(seed=1, epochs=None, log_dir="logs", data=None):
 
 def draw(tested, seeds):
     """Draw test accuracy by the number of images; `tested` is an experiment's name to its accuracies, (seeds,)."""
-    by_way = {
-        title: np.stack([tested[f"digits_5_to_9_{way}_{samples}"] for samples in SAMPLES], axis=1)
-        for way, title in WAYS.items()
+    by_method = {
+        title: np.stack([tested[f"digits_5_to_9_{method}_{samples}"] for samples in SAMPLES], axis=1)
+        for method, title in METHODS.items()
     }
-    ahead = {title: np.median(values[:, 0]) for title, values in by_way.items()}
-    best = max(ahead, key=ahead.__getitem__)
-    title = f"With {SAMPLES[0]} images the best is: {best}, {ahead[best]:.3f}; {seeds}"
-    panels = {"test accuracy on the digits 5 to 9 (share of images)": by_way}
-    return lines(SAMPLES, panels, "images to learn from", title, log=True)
+    with_fewest = {title: np.median(values[:, 0]) for title, values in by_method.items()}
+    best = max(with_fewest, key=with_fewest.__getitem__)
+    title = f"Best with {SAMPLES[0]} images: {best}, {with_fewest[best]:.3f}; {seeds}"
+    panels = {"test accuracy on the digits 5 to 9 (share of images)": by_method}
+    return lines(SAMPLES, panels, "images to learn from", title, xlog=True)
 
 
 def summarize(study):

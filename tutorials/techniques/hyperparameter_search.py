@@ -1,10 +1,10 @@
-"""Hyperparameter search: a grid against Bayesian optimization, each with 27 trials, judged on validation samples.
+"""Hyperparameter search: grid search, random search and Bayesian optimization, each with 27 trials.
 
-Searched are the learning rate, the batch size and the strength of an L2 penalty for two hidden layers of 25 ReLU units
-on the two circles: 300 samples train, 200 validate, 500 test. A trial is one setting, trained with five seeds; its
-value is their mean validation accuracy. The grid has three values of each hyperparameter, tried in random order;
-Optuna's `TPESampler` models which values do well (Bergstra et al. 2011). Trials are kept in Optuna's own storage, so a
-search that was interrupted goes on where it stopped.
+The search covers the learning rate, the batch size and the strength of an L2 penalty for two hidden layers of 25 ReLU
+units on the two circles: 300 samples train, 200 validate, 500 test. A trial is one setting, trained with five seeds;
+its value is their mean validation accuracy. The grid has three values of each hyperparameter, tried in random order.
+Optuna's `TPESampler` draws ten settings at random, then models the densities of good and bad values (Bergstra et al.
+2011). Trials are kept in Optuna's own storage, so a search that was interrupted goes on where it stopped.
 """
 
 import warnings
@@ -24,7 +24,7 @@ from keras.layers import Dense
 from keras.optimizers import SGD
 from keras.regularizers import L2
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import TPESampler
+from optuna.samplers import RandomSampler, TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
@@ -34,11 +34,11 @@ from tqdm.keras import TqdmCallback
 
 from callbacks import GradientMonitor, WeightNormMonitor
 
-GRID = {"learning_rate": (0.003, 0.03, 0.3), "batch_size": (8, 32, 128), "penalty": (1e-6, 1e-4, 1e-2)}
+GRID = {"learning_rate": (0.001, 0.03, 1.0), "batch_size": (8, 32, 128), "penalty": (1e-6, 1e-4, 1e-2)}
 TRIALS = 27
 SEEDS_PER_TRIAL = 5
 EPOCHS = 50
-SEARCHES = {"grid": "grid search", "bayesian": "Bayesian optimization (TPE)"}
+SEARCHES = {"grid": "grid search", "random": "random search", "bayesian": "Bayesian optimization (TPE)"}
 
 
 def build_model(learning_rate, penalty):
@@ -74,7 +74,7 @@ def objective(seed, epochs, trial):
 
 
 def search(kind, seed, directory, epochs=EPOCHS):
-    """Return a finished search, an `optuna.Study`; what an earlier call left unfinished in `directory` goes on.
+    """Run a search, or go on with what an earlier call left unfinished in `directory`; returns an `optuna.Study`.
 
     A trial depends on the seed and on the finished trials before it alone. So a search that was interrupted has the
     same trials as one that was not.
@@ -88,7 +88,11 @@ def search(kind, seed, directory, epochs=EPOCHS):
     with tqdm(total=TRIALS, desc=f"{SEARCHES[kind]}, seed {seed}", unit="trial", leave=False, disable=None) as bar:
         while len(done := found.get_trials(deepcopy=False, states=[TrialState.COMPLETE])) < TRIALS:
             bar.update(len(done) - bar.n)
-            found.sampler = TPESampler(seed=1000 * seed + len(done), constant_liar=False)
+            own_seed = 1000 * seed + len(done)
+            if kind == "bayesian":  # which is not to mind trials that were cut off
+                found.sampler = TPESampler(seed=own_seed, constant_liar=False)
+            else:
+                found.sampler = RandomSampler(seed=own_seed)
             if kind == "grid" and not found.get_trials(deepcopy=False, states=[TrialState.WAITING]):
                 found.enqueue_trial(grid[order[len(done)]])
             found.optimize(partial(objective, seed, epochs), n_trials=1)
@@ -96,12 +100,12 @@ def search(kind, seed, directory, epochs=EPOCHS):
 
 
 def completed(found):
-    """The first trials of a search that were completed, as many as were to be."""
+    """The first 27 trials of a search that were completed."""
     return found.get_trials(deepcopy=False, states=[TrialState.COMPLETE])[:TRIALS]
 
 
-def both_searches(seed, directory):
-    """Validation and test accuracy of the trials of both searches, in their order: four arrays (trials,)."""
+def all_searches(seed, directory):
+    """Validation and test accuracy of the trials of each search, in their order: arrays (trials,)."""
     measured = {}
     for kind in SEARCHES:
         trials = completed(search(kind, seed, directory))
@@ -110,7 +114,9 @@ def both_searches(seed, directory):
     return measured
 
 
-EXPERIMENTS = [Measurement("searches", "grid search and Bayesian optimization", both_searches, resumes=True)]
+EXPERIMENTS = [
+    Measurement("searches", "grid search, random search and Bayesian optimization", all_searches, resumes=True)
+]
 
 
 def run(seed=1, epochs=EPOCHS, log_dir="logs"):
@@ -157,7 +163,7 @@ def train_best(best, seed, epochs, log_dir):
 
 
 def importance(searches):
-    """Optuna's plot of how much of the trials' differences each hyperparameter explains, over both searches."""
+    """Optuna's plot of how important each hyperparameter is for a good trial (PED-ANOVA), over all searches."""
     trials = optuna.create_study(direction="maximize")
     trials.add_trials([trial for found in searches.values() for trial in completed(found)])
     with warnings.catch_warnings():
@@ -165,9 +171,15 @@ def importance(searches):
         axes = optuna.visualization.matplotlib.plot_param_importances(trials)
     shares = optuna.importance.get_param_importances(trials)
     first = max(shares, key=shares.__getitem__)
-    axes.set(title=f"{first.replace('_', ' ')} explains most of the validation accuracy", xlabel="importance (share)")
+    title = f"The most important hyperparameter is the {first.replace('_', ' ')} (PED-ANOVA)"
+    axes.set(title=title, xlabel="importance (share)")
     axes.figure.set(size_inches=(8, 3.6), layout_engine="constrained")
     return axes.figure
+
+
+def test_accuracy_of_best(measured, kind):
+    """The test accuracy of the trial with the best validation accuracy, (repetitions,); as `all_searches` measures."""
+    return np.take_along_axis(measured[f"{kind}_test"], measured[kind].argmax(axis=1)[:, None], axis=1)[:, 0]
 
 
 def draw(values, seeds):
@@ -181,9 +193,8 @@ def draw(values, seeds):
 def summarize(study):
     measured = study.members["searches"].measured
     for kind, title in SEARCHES.items():
-        chosen = np.take_along_axis(measured[f"{kind}_test"], measured[kind].argmax(axis=1)[:, None], axis=1)
-        best = np.median(measured[kind].max(axis=1))
-        print(f"{title}: validation accuracy {best:.3f}, test accuracy {np.median(chosen):.3f} (medians)")
+        best, tested = np.median(measured[kind].max(axis=1)), np.median(test_accuracy_of_best(measured, kind))
+        print(f"{title}: validation accuracy {best:.3f}, test accuracy {tested:.3f} (medians)")
     return {"searches": draw(measured, f"{len(measured['grid'])} repetitions")}
 
 

@@ -1,7 +1,8 @@
-"""Learning rate: too low is slow, too high overshoots, and one that decays may have both a fast start and a calm end.
+"""Learning rate: too low is slow, too high overshoots, and one that decays may combine fast progress and convergence.
 
 Deep tanh with Glorot weights is trained by SGD with momentum at six rates that are held for 200 epochs, and at rates
-that begin at 0.1 and decay: by a constant factor at every step, in three stages, and along a cosine.
+that begin at 0.1 and decay: by a constant factor at every step, in three stages, and along a cosine. They decay over
+200 epochs, also where `--epochs` asks for fewer.
 """
 
 from functools import partial
@@ -22,15 +23,15 @@ from callbacks import GradientMonitor, WeightNormMonitor
 
 RATES = (0.0001, 0.001, 0.01, 0.1, 0.3, 1.0)
 STEPS = 200 * 16
-"""Of a training: 200 epochs of 16 steps."""
+"""Optimizer steps in 200 epochs of 16 steps."""
 
 SCHEDULES = {
-    "exponential": ("0.1, a hundredth of it at the end", lambda: ExponentialDecay(0.1, STEPS, 0.01)),
+    "exponential": ("exponential decay from 0.1 to 0.001", lambda: ExponentialDecay(0.1, STEPS, 0.01)),
     "stages": (
         "0.1, then 0.01, then 0.001",
         lambda: PiecewiseConstantDecay([STEPS // 2, 3 * STEPS // 4], [0.1, 0.01, 0.001]),
     ),
-    "cosine": ("0.1, to 0 along a cosine", lambda: CosineDecay(0.1, STEPS)),
+    "cosine": ("cosine decay from 0.1 to 0", lambda: CosineDecay(0.1, STEPS)),
 }
 
 
@@ -38,7 +39,7 @@ def build_model(learning_rate):
     hidden = [Dense(5, "tanh", kernel_initializer=GlorotUniform(), name=f"dense_{i}") for i in range(1, 6)]
     output = Dense(1, "sigmoid", kernel_initializer=GlorotUniform(), name="dense_6")
     model = keras.Sequential([keras.Input((2,)), *hidden, output])
-    rate = learning_rate() if callable(learning_rate) else learning_rate
+    rate = learning_rate() if callable(learning_rate) else learning_rate  # a schedule is made anew for each model
     model.compile(keras.optimizers.SGD(rate, momentum=0.9), "binary_crossentropy", metrics=["accuracy"])
     return model
 
@@ -92,40 +93,44 @@ def run(seed=1, epochs=200, log_dir="logs"):
     return [result for result, _ in trained.values()]
 
 
+def final_loss(losses):
+    """The mean loss of the last ten epochs, (seeds,); `losses` is an array (seeds, epochs)."""
+    return losses[:, -10:].mean(axis=1)
+
+
 def draw(losses, tested, seeds):
     """Draw accuracies by rate, and losses over the epochs; returns a dict of figures.
 
     Args:
         losses: an experiment's name to its training losses, (seeds, epochs).
-        tested: to its test accuracies, (seeds,).
-        seeds: how many, to end the titles.
+        tested: an experiment's name to its test accuracies, (seeds,).
+        seeds: a phrase such as "30 seeds", which ends the titles.
     """
     by_rate = np.stack([tested[held(rate)] for rate in RATES], axis=1)
     best = RATES[int(np.median(by_rate, axis=0).argmax())]
-    decaying = {one.title: losses[one.name] for one in EXPERIMENTS if one.name in (held(0.1), "rate_cosine")}
+    decaying = {"0.1, held": losses[held(0.1)]}
     decaying |= {title: losses[f"rate_{name}"] for name, (title, _) in SCHEDULES.items()}
-    last = {title: np.median(values[:, -10:].mean(axis=1)) for title, values in decaying.items()}
-    lowest = min(last, key=last.__getitem__)
+    lowest = min(decaying, key=lambda title: np.median(final_loss(decaying[title])))
     return {
         "by_rate": lines(
             RATES,
             {"test accuracy (share of samples)": {"rate held for 200 epochs": by_rate}},
             "learning rate",
             f"Test accuracy by learning rate: best at {best:g}; {seeds}",
-            log=True,
+            xlog=True,
         ),
         "decay": curves(
             decaying,
             "training loss (binary cross-entropy, log scale)",
-            f"Lowest loss in the last ten epochs: {lowest}; {seeds}",
-            log=True,
+            f"Learning rate with the lowest loss in the last ten epochs: {lowest}; {seeds}",
+            ylog=True,
         ),
     }
 
 
 def summarize(study):
     for name, members in study.members.items():
-        loss = np.median(members.history["loss"][:, -10:].mean(axis=1))
+        loss = np.median(final_loss(members.history["loss"]))
         print(f"{study.title(name)}: loss {loss:.3f}, test accuracy {np.median(members.test_accuracy):.3f} (medians)")
     losses = {name: members.history["loss"] for name, members in study.members.items()}
     tested = {name: members.test_accuracy for name, members in study.members.items()}

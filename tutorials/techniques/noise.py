@@ -1,4 +1,4 @@
-"""Noise: does a network that has seen noise in training classify noisy images better?
+"""Noise: does training with noise improve the accuracy on noisy images?
 
 A dense network 784-100-50-10 learns handwritten digits as they are, with Gaussian noise added to the images, and with
 Gaussian noise added to the weights, new at every step. Then noise is added to the test images, up to a standard
@@ -71,6 +71,7 @@ def experiments(source=None):
             partial(build_model, **added),
             data=partial(digits, source),
             epochs=40,
+            batch_size=75,
             measure=accuracy_under_noise,
         )
         for name, added in noise.items()
@@ -87,6 +88,7 @@ def train(experiment, seed, epochs, log_dir):
     model.fit(
         x_train,
         y_train,
+        batch_size=75,
         validation_data=(x_test, y_test),
         epochs=epochs,
         verbose=0,

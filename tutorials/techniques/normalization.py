@@ -1,14 +1,15 @@
-"""Batch against layer normalization: by the size of the batch, on few samples, and in a recurrent network.
+"""Batch against layer normalization: by batch size, on few samples, and in a recurrent network.
 
 Batch normalization uses the statistics of the batch, layer normalization those of each sample alone. Five hidden
-layers of 10 ReLU units, each followed by the one or the other, are trained in batches of 2 to 128 samples, and on 40
-samples only. In a plain recurrent network, which is to add two numbers over 20 steps, the state is normalized at every
-step.
+layers of 10 ReLU units, each followed by the one, by the other, or by neither, are trained in batches of 2 to 128
+samples, and on 40 samples only, of which each seed draws its own. In a plain recurrent network, which learns to add two
+numbers that are marked in a sequence of 20 steps, the input of the tanh is normalized at every step; the moving
+statistics of batch normalization are shared by all steps.
 """
 
 from functools import partial
 
-from tutorials.lab import EpochMetrics, adding_problem, first_samples, new_run, two_circles, whole_epochs
+from tutorials.lab import EpochMetrics, adding_problem, new_run, stratified_subset, two_circles, whole_epochs
 from tutorials.script import Result, Script
 from tutorials.studies import Experiment, number_of_seeds
 from tutorials.techniques.technique_plots import by_technique, lines
@@ -73,8 +74,8 @@ def build_recurrent_model(normalization):
     return model
 
 
-def few_samples():
-    return first_samples(two_circles(), 40)
+def few_circles(seed):
+    return stratified_subset(two_circles(), 40, seed)
 
 
 EXPERIMENTS = [
@@ -86,7 +87,7 @@ EXPERIMENTS = [
     ],
     *[
         Experiment(f"{name}_normalization_40_samples", f"{TITLES[name]}, 40 samples",
-                   partial(build_model, name), data=few_samples, epochs=500)
+                   partial(build_model, name), data=few_circles, epochs=500, own_samples=True)
         for name in NORMALIZATIONS
     ],
     *[
@@ -101,7 +102,7 @@ def train(experiment, seed, epochs, log_dir):
     """Train one network; returns its `Result`."""
     log_dir = new_run(log_dir, experiment.name, seed)
     keras.utils.set_random_seed(seed)
-    (x_train, y_train), (x_test, y_test) = experiment.data()
+    (x_train, y_train), (x_test, y_test) = experiment.samples(seed)
     model = experiment.build_model()
     whole_epochs(model, seed)  # much faster; without this line it is plain Keras
     model.fit(
@@ -148,10 +149,10 @@ def draw(tested, seeds):
             {"test accuracy (share of samples)": by_size},
             "samples per batch",
             f"Batches of {BATCH_SIZES[0]}: {found}; {seeds}",
-            log=True,
+            xlog=True,
         ),
         "recurrent": by_technique(
-            recurrent, "share of sums predicted within 0.1", f"Recurrent network, 20 steps: best with {best}; {seeds}"
+            recurrent, "share of sums predicted within 0.1", f"Adding problem, 20 steps: best with {best}; {seeds}"
         ),
     }
 

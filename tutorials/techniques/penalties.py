@@ -1,14 +1,14 @@
 """Penalties: L1, L2 and both together, each at the strength that cross-validation chooses.
 
-Two hidden layers of 50 ReLU units are trained on 100 samples of the two circles, few enough to overfit. Each penalty is
-tried at four strengths, five times with a fifth of the samples held out; the strength with the best mean validation
-accuracy is chosen, then the network is trained on all 100 samples. Both together is an L1 and an L2 penalty of the same
-strength.
+Two hidden layers of 50 ReLU units are trained on 100 samples of the two circles, few enough to overfit; each seed draws
+its own. Each penalty is tried at four strengths, evaluated by 5-fold cross-validation; the strength with the best mean
+validation accuracy is chosen, and the network is trained with it on all 100 samples. Where both penalties are combined,
+each has half of the strength.
 """
 
 from functools import partial
 
-from tutorials.lab import EpochMetrics, first_samples, new_run, two_circles, whole_epochs, without_fold
+from tutorials.lab import EpochMetrics, new_run, stratified_subset, two_circles, whole_epochs, without_fold
 from tutorials.script import Result, Script
 from tutorials.studies import Experiment, number_of_seeds
 from tutorials.techniques.technique_plots import lines
@@ -25,9 +25,9 @@ from callbacks import GradientMonitor, WeightNormMonitor
 PENALTIES = {
     "l1": ("L1", L1),
     "l2": ("L2", L2),
-    "l1_l2": ("L1 and L2", lambda strength: L1L2(strength, strength)),
+    "l1_l2": ("L1 and L2", lambda strength: L1L2(strength / 2, strength / 2)),
 }
-STRENGTHS = (0.0003, 0.001, 0.003, 0.01)
+STRENGTHS = (0.0001, 0.001, 0.01, 0.1)
 FOLDS = 5
 
 
@@ -42,13 +42,13 @@ def build_model(penalty=None, strength=None):
     return model
 
 
-def all_samples():
-    return first_samples(two_circles(), 100)
+def all_folds(seed):
+    return stratified_subset(two_circles(), 100, seed)
 
 
-def other_folds(fold):
-    """All folds of the samples but one, the test half, and the one."""
-    return without_fold(all_samples(), fold, FOLDS)
+def other_folds(fold, seed):
+    """The training folds, the test samples, and the fold held out."""
+    return without_fold(all_folds(seed), fold, FOLDS)
 
 
 def experiment(penalty, strength, fold=None):
@@ -59,12 +59,13 @@ def experiment(penalty, strength, fold=None):
         f"{penalty}_{number}" if fold is None else f"{penalty}_{number}_without_fold_{fold + 1}",
         title if fold is None else f"{title}, fold {fold + 1} held out",
         partial(build_model, penalty, strength),
-        data=all_samples if fold is None else partial(other_folds, fold),
+        data=all_folds if fold is None else partial(other_folds, fold),
         epochs=300,
+        own_samples=True,
     )
 
 
-PLAIN = Experiment("no_penalty", "no penalty", build_model, data=all_samples, epochs=300)
+PLAIN = Experiment("no_penalty", "no penalty", build_model, data=all_folds, epochs=300, own_samples=True)
 WHOLE = {(penalty, strength): experiment(penalty, strength) for penalty in PENALTIES for strength in STRENGTHS}
 HELD_OUT = {pair: [experiment(*pair, fold) for fold in range(FOLDS)] for pair in WHOLE}
 
@@ -73,7 +74,7 @@ def train(experiment, seed, epochs, log_dir):
     """Train one network; returns its validation accuracy in the last epoch, and its `Result`."""
     log_dir = new_run(log_dir, experiment.name, seed)
     keras.utils.set_random_seed(seed)
-    (x_train, y_train), (x_test, y_test), *held_out = experiment.data()
+    (x_train, y_train), (x_test, y_test), *held_out = experiment.samples(seed)
     model = experiment.build_model()
     whole_epochs(model, seed)  # thirty times faster; without this line it is plain Keras
     history = model.fit(
@@ -109,15 +110,15 @@ def run(seed=1, epochs=300, log_dir="logs"):
     return results
 
 
-def chosen(accuracies, validated, penalty):
+def chosen(validated, accuracies, penalty):
     """The accuracies with a penalty at the strength that cross-validation chooses, seed by seed, (seeds,).
 
     Args:
-        accuracies, validated: pairs of penalty and strength to accuracies of the seeds, (seeds,).
+        validated, accuracies: pairs of penalty and strength to accuracies of the seeds, (seeds,).
         penalty: a key of `PENALTIES`.
     """
-    tested, scores = (np.stack([one[penalty, strength] for strength in STRENGTHS]) for one in (accuracies, validated))
-    return np.take_along_axis(tested, scores.argmax(axis=0)[None], axis=0)[0]
+    scores, found = (np.stack([one[penalty, strength] for strength in STRENGTHS]) for one in (validated, accuracies))
+    return np.take_along_axis(found, scores.argmax(axis=0)[None], axis=0)[0]
 
 
 def draw(validated, tested, plain, seeds):
@@ -126,7 +127,7 @@ def draw(validated, tested, plain, seeds):
     Args:
         validated, tested: pairs of penalty and strength to accuracies of the seeds, (seeds,).
         plain: test accuracies without a penalty, (seeds,).
-        seeds: how many, to end the title.
+        seeds: a phrase such as "30 seeds", which ends the title.
     """
 
     def by_strength(accuracies):
@@ -136,14 +137,14 @@ def draw(validated, tested, plain, seeds):
         }
 
     found = ", ".join(
-        f"{title} {np.median(chosen(tested, validated, penalty)):.3f}" for penalty, (title, _) in PENALTIES.items()
+        f"{title} {np.median(chosen(validated, tested, penalty)):.3f}" for penalty, (title, _) in PENALTIES.items()
     )
     title = f"Test accuracy at the strength chosen: {found}; without a penalty {np.median(plain):.3f}; {seeds}"
     panels = {
-        "accuracy by cross-validation (share of samples)": by_strength(validated),
+        "cross-validated accuracy (share of samples)": by_strength(validated),
         "test accuracy (share of samples)": by_strength(tested),
     }
-    return lines(STRENGTHS, panels, "strength of the penalty", title, log=True)
+    return lines(STRENGTHS, panels, "strength of the penalty", title, xlog=True)
 
 
 def cross_validated(members):
@@ -155,7 +156,7 @@ def summarize(study):
     validated = {pair: cross_validated([study.members[one.name] for one in folds]) for pair, folds in HELD_OUT.items()}
     tested = {pair: study.members[one.name].test_accuracy for pair, one in WHOLE.items()}
     for penalty, (title, _) in PENALTIES.items():
-        accuracy = np.median(chosen(tested, validated, penalty))
+        accuracy = np.median(chosen(validated, tested, penalty))
         print(f"{title} at the strength that cross-validation chooses: test accuracy {accuracy:.3f} (median)")
     plain = study.members["no_penalty"].test_accuracy
     return {"penalties": draw(validated, tested, plain, number_of_seeds(study, with_epochs=False))}

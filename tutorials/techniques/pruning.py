@@ -1,8 +1,10 @@
-"""Pruning: removing whole units, which makes a network smaller, beside removing single weights, which does not.
+"""Pruning: removing units shrinks the network, setting weights to zero does not.
 
 A dense network 784-1000-500-10 learns handwritten digits. Then the hidden units whose incoming weights have the
-smallest L2 norm are removed, the same share in both layers, and for comparison the same share of the smallest hidden
-weights. Neither network is trained again. Without units the network has smaller kernels, so it predicts faster.
+smallest L2 norm are removed, the same share in both layers; for comparison, the same share of the smallest hidden
+weights is set to zero. Neither network is trained again. Removing 60 % of the units removes 60 % of the first kernel's
+weights and 84 % of the second's, so it is the harder cut of the two; but the network has smaller kernels, and predicts
+faster.
 """
 
 import time
@@ -57,7 +59,10 @@ def without_weights(model, share):
 
 
 def prune(model, data):
-    """Accuracies without each share of the units and of the weights, and milliseconds to predict, (shares,) each."""
+    """Accuracies without each share of the units and of the weights, and milliseconds to predict, (shares,) each.
+
+    The time is the median of nine predictions of all test images.
+    """
     _, (x_test, y_test) = data
     of_units, of_weights, milliseconds = [], [], []
     for share in SHARES:
@@ -128,8 +133,8 @@ def draw(pruned, seeds):
         },
         "milliseconds to classify all test images": {"whole units removed": pruned["milliseconds"]},
     }
-    left = np.median(pruned["without_units"][:, -1])
-    title = f"Without {SHARES[-1]:.0%} of the units: test accuracy {left:.2f}, {faster:.1f} times as fast; {seeds}"
+    accuracy = np.median(pruned["without_units"][:, -1])
+    title = f"Without {SHARES[-1]:.0%} of the units: test accuracy {accuracy:.2f}, {faster:.1f} times as fast; {seeds}"
     return lines(SHARES, panels, "share removed", title)
 
 

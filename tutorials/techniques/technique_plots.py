@@ -3,6 +3,7 @@
 In arrays of results the first axis is the seed, so `run` draws its one seed with the functions that draw a study.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from tutorials.course.course_plots import MARKERS, SEVEN_COLOURS, draw_seeds
@@ -14,42 +15,42 @@ from matplotlib.figure import Figure
 from callbacks.plots import new_figure
 
 Lines = Mapping[str, np.ndarray]
-"""A line's label to its values, (seeds, places)."""
+"""A line's label to its values, (seeds, x values)."""
 
 
-def lines(places: Sequence[float], panels: Mapping[str, Lines], xlabel: str, title: str, log: bool = False) -> Figure:
-    """Draw quantities against another, a panel for each quantity: medians over the seeds, quartiles as a band.
+def lines(x: Sequence[float], panels: Mapping[str, Lines], xlabel: str, title: str, xlog: bool = False) -> Figure:
+    """Plot medians over the seeds with a band between the quartiles, one panel per quantity.
 
     Args:
-        places: the values of the other quantity, rising.
+        x: the x values, rising.
         panels: the label of the vertical axis, with its unit, to the lines.
         xlabel: the label of the horizontal axis.
-        title: of the figure.
-        log: whether the horizontal axis is logarithmic.
+        title: of the figure; long ones are wrapped.
+        xlog: whether the horizontal axis is logarithmic.
     """
     figure = new_figure(figsize=(1.5 + 5 * len(panels), 4.8), layout="constrained")
     for axes, (ylabel, drawn) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         for (label, values), colour, marker in zip(drawn.items(), SEVEN_COLOURS, MARKERS, strict=False):
-            draw_band(axes, places, np.asarray(values), colour, marker, label)
-        if log:
+            draw_band(axes, x, np.asarray(values), colour, marker, label)
+        if xlog:
             axes.set_xscale("log")
             axes.minorticks_off()
-        axes.set_xticks(places, [f"{place:g}" for place in places])
-        axes.set(xlabel=f"{xlabel} (log scale)" if log else xlabel, ylabel=ylabel)
+        axes.set_xticks(x, [f"{value:g}" for value in x])
+        axes.set(xlabel=f"{xlabel} (log scale)" if xlog else xlabel, ylabel=ylabel)
         axes.legend(fontsize="small")
-    figure.suptitle(title)
+    figure.suptitle(_wrapped(title, figure))
     return figure
 
 
-def curves(drawn: Lines, ylabel: str, title: str, xlabel: str = "epoch", log: bool = False) -> Figure:
-    """Draw quantities over the epochs or the like: medians over the seeds, quartiles as a band, no markers.
+def curves(drawn: Lines, ylabel: str, title: str, xlabel: str = "epoch", ylog: bool = False) -> Figure:
+    """Plot medians over the seeds with a band between the quartiles, over epochs, trials or rounds.
 
     Args:
         drawn: a line's label to its values, (seeds, epochs).
         ylabel: the label of the vertical axis, with its unit.
         title: of the figure.
         xlabel: the label of the horizontal axis, which counts from 1.
-        log: whether the vertical axis is logarithmic.
+        ylog: whether the vertical axis is logarithmic.
     """
     figure = new_figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.add_subplot()
@@ -58,9 +59,9 @@ def curves(drawn: Lines, ylabel: str, title: str, xlabel: str = "epoch", log: bo
         epochs = range(1, len(middle) + 1)
         axes.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.plot(epochs, middle, dashes, color=colour, label=label)
-    axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if ylog else "linear")
     axes.legend(fontsize="small")
-    axes.set_title(title)
+    axes.set_title(_wrapped(title, figure))
     return figure
 
 
@@ -78,5 +79,10 @@ def by_technique(accuracies: Lines, xlabel: str, title: str) -> Figure:
     axes.invert_yaxis()
     axes.set(xlabel=xlabel)
     axes.legend(fontsize="small")
-    axes.set_title(title)
+    axes.set_title(_wrapped(title, figure))
     return figure
+
+
+def _wrapped(title: str, figure: Figure) -> str:
+    """A title in lines that fit into the figure."""
+    return "\n".join(textwrap.wrap(title, int(11 * figure.get_figwidth())))

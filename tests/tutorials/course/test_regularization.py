@@ -74,7 +74,7 @@ def test_images_come_from_a_file_and_the_names_say_so(tmp_path):
 
 @pytest.mark.parametrize(
     ("source", "sentence"),
-    [("nowhere.npz", "there is no file nowhere.npz"), ("README.md", "README.md is no .npz file with x_train")],
+    [("nowhere.npz", "there is no file nowhere.npz"), ("README.md", "README.md is not an .npz file with x_train")],
 )
 @pytest.mark.parametrize("command", ["run", "study"])
 def test_images_that_cannot_be_read_are_one_sentence(root, capsys, monkeypatch, tmp_path, command, source, sentence):

@@ -5,7 +5,7 @@ from functools import partial
 from unittest import mock
 
 from tutorials.course import backpropagation, recurrent, regularization, remedies
-from tutorials.lab import two_circles, whole_epochs, without_fold
+from tutorials.lab import stratified_subset, two_circles, whole_epochs, without_fold
 from tutorials.lab.keras_loop import build_with_seed
 from tutorials.studies import Experiment, Measurement, replicate, study
 from tutorials.studies.fingerprint import fingerprint
@@ -67,6 +67,32 @@ class StopAfter(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training = epoch + 1 == self.epochs
+
+
+def circles_of(seed):
+    return stratified_subset(two_circles(), 32, seed)
+
+
+@pytest.mark.slow
+def test_each_seed_may_have_samples_of_its_own():
+    def size(model, data):
+        return {"first": data[0][0][0]}
+
+    own = dataclasses.replace(SMALL, data=circles_of, own_samples=True, measure=size)
+    members = replicate(own, [5, 6], 3)
+    for i, seed in enumerate((5, 6)):
+        (x, y), _ = circles_of(seed)
+        model = build_with_seed(own.build_model, seed)
+        whole_epochs(model, seed)
+        history = model.fit(x, y, validation_data=TEST, epochs=3, verbose=0).history
+        np.testing.assert_allclose(members.history["loss"][i], history["loss"], rtol=1e-5)
+        assert members.train_accuracy[i] == pytest.approx(model.evaluate(x, y, verbose=0)[1])
+        np.testing.assert_array_equal(members.measured["first"][i, 1], x[0])
+    assert fingerprint(own, 3) != fingerprint(dataclasses.replace(own, data=other_circles_of), 3)
+
+
+def other_circles_of(seed):
+    return stratified_subset(two_circles(), 32, seed if seed == 0 else seed + 1)
 
 
 @pytest.mark.slow

@@ -46,13 +46,19 @@ def test_augmentation_is_compared_at_both_sizes():
     few, few_plain, many, many_plain = (accuracies([one]) for one in (0.8, 0.7, 0.92, 0.9))
     assert judge("D5", few, few_plain, many, many_plain) == (pytest.approx([0.08]), [True])
     assert judge("D5", many, many_plain, few, few_plain)[1] == [False]
+    harmed = [accuracies([one]) for one in (0.6, 0.7)]
+    assert judge("D5", *harmed, few_plain, many_plain)[1] == [False]
 
 
 def test_normalization():
-    good = accuracies([0.8, 0.8], [0.9, 0.9])
-    assert judge("LN1a", accuracies([0.77, 0.79]), good)[1] == [True, False]
-    assert judge("LN1b", accuracies([0.77, 0.79]), good)[1] == [False, True]
-    assert judge("LN2", accuracies([0.6, 0.6], [0.9, 0.6]), good)[1] == [True, False]
+    """Batches of 2 and 32 with a normalization, then without."""
+    small, large, small_plain, large_plain = (
+        accuracies(test) for test in ([0.6] * 2, [0.8] * 2, [0.7, 0.6], [0.8] * 2)
+    )
+    values, true = judge("LN1a", small, large, small_plain, large_plain)
+    assert (values, true) == (pytest.approx([-0.1, 0]), [True, False])
+    assert judge("LN1b", small, large, small_plain, large_plain)[1] == [False, True]
+    assert judge("LN2", accuracies([0.6, 0.6], [0.9, 0.6]), accuracies([0.8, 0.8], [0.9, 0.9]))[1] == [True, False]
 
 
 def penalized(tested, validated):
@@ -70,12 +76,16 @@ def test_penalties_are_compared_at_the_strength_that_cross_validation_chooses():
     first, second, *_ = penalties.STRENGTHS
     tested = dict.fromkeys(penalties.WHOLE, 0.7)
     validated = dict.fromkeys(penalties.WHOLE, 0.5)
-    tested |= {("l1", first): 0.8, ("l2", second): 0.82, ("l2", first): 0.9, ("l1_l2", second): 0.815}
-    validated |= {("l1", first): 0.6, ("l2", second): 0.6, ("l1_l2", second): 0.6}
-    assert judge("G9", *penalized(tested, validated)) == (pytest.approx([-0.005]), [True])
+    tested |= {("l1", first): 0.8, ("l2", second): 0.82, ("l2", first): 0.9, ("l1_l2", second): 0.805}
+    validated |= {("l1", first): 0.6, ("l2", second): 0.65, ("l1_l2", second): 0.6}
+    assert judge("G9", *penalized(tested, validated)) == (pytest.approx([-0.015]), [False])  # against L2
     assert judge("G10a", *penalized(tested, validated)) == (pytest.approx([-0.08]), [False])
+    validated["l1", first] = 0.7
+    assert judge("G9", *penalized(tested, validated)) == (pytest.approx([0.005]), [True])  # against L1
     validated["l2", first] = 0.7
     assert judge("G10a", *penalized(tested, validated)) == ([0], [True])
+    same = dict.fromkeys(penalties.WHOLE, 0.7)
+    assert judge("G10a", *penalized(same, validated)) == ([0], [False])  # nothing to choose
 
 
 def test_a_tighter_constraint_has_smaller_hidden_weights():
@@ -135,14 +145,14 @@ def test_learning_rates():
 
 def test_searches():
     measured = {
-        "grid": [[0.5, 0.8, 0.7], [0.5, 0.8, 0.7]],
-        "bayesian": [[0.6, 0.81, 0.7], [0.6, 0.7, 0.79]],
-        "grid_test": [[0.1, 0.75, 0.1], [0.1, 0.75, 0.1]],
-        "bayesian_test": [[0.1, 0.745, 0.9], [0.1, 0.9, 0.7]],
+        "grid": [[0.5, 0.7, 0.8], [0.8, 0.5, 0.7], [0.5, 0.8, 0.7]],
+        "bayesian": [[0.6, 0.81, 0.7], [0.8, 0.7, 0.79], [0.6, 0.7, 0.79]],
+        "grid_test": [[0.1, 0.1, 0.75], [0.75, 0.1, 0.1], [0.1, 0.75, 0.1]],
+        "bayesian_test": [[0.1, 0.745, 0.9], [0.7, 0.9, 0.9], [0.1, 0.9, 0.75]],
     }
-    members = Replicates(np.arange(2), measured={name: np.array(value) for name, value in measured.items()})
+    members = Replicates(np.arange(3), measured={name: np.array(value) for name, value in measured.items()})
     values, true = judge("H1a", members)
-    assert true == [True, False]
-    assert values[0] == 2
-    assert np.isnan(values[1])
-    assert judge("H1b", members) == (pytest.approx([-0.005, -0.05]), [True, False])
+    assert true == [True, False, False]
+    assert values[:2] == [-1, 0]
+    assert np.isnan(values[2])
+    assert judge("H1b", members) == (pytest.approx([-0.005, -0.05, 0]), [True, False, True])

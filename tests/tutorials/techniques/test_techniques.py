@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tutorials.lab import digits, first_samples, only_classes, tumours, two_circles
+from tutorials.lab import digits, only_classes, stratified_subset, tumours, two_circles
 from tutorials.lab.keras_loop import build_with_seed
 from tutorials.studies import replicate
 from tutorials.techniques import ensembles, fine_tuning, hyperparameter_search, noise, normalization, pruning
@@ -14,10 +14,11 @@ import pytest
 from scipy import stats
 
 
-def test_few_samples_are_of_all_classes_and_the_same_for_every_seed():
-    (x, y), test = first_samples(two_circles(), 20)
+def test_a_subset_is_of_all_classes_and_another_for_each_seed():
+    (x, y), test = stratified_subset(two_circles(), 20, seed=3)
     assert (len(x), y.sum()) == (20, 10)
-    np.testing.assert_array_equal(x, first_samples(two_circles(), 20)[0][0])
+    np.testing.assert_array_equal(x, stratified_subset(two_circles(), 20, seed=3)[0][0])
+    assert not np.array_equal(x, stratified_subset(two_circles(), 20, seed=4)[0][0])
     np.testing.assert_array_equal(test[0], two_circles()[1][0])
     rows = {tuple(row) for row in two_circles()[0][0]}
     assert {tuple(row) for row in x} <= rows
@@ -37,6 +38,10 @@ def test_inputs_are_ranked_by_how_much_they_tell_about_the_class():
     assert ratios == sorted(ratios, reverse=True)
     assert ratios[0] > 50 > 5 > ratios[-1]
     np.testing.assert_array_equal(tumours(4)[0][0], x[:, :4])
+    measurements, _ = tumours(None)[0]
+    shared = [any(np.array_equal(column, ranked) for ranked in x.T) for column in measurements.T]
+    assert (measurements.shape[1], all(shared)) == (30, True)
+    assert not np.array_equal(tumours(4, seed=2)[0][0], x[:, :4])
 
 
 def test_pretrained_layers_are_taken_and_the_output_is_not():
@@ -135,11 +140,11 @@ def test_adaboost_by_hand():
     ours = ensembles.boost(3, stump)
     random, weights, score, truth = np.random.RandomState(3), np.ones(500) / 500, np.zeros(500), 2 * y - 1
     for number, (x_drawn, seed) in enumerate(drawn):
-        assert seed == 30 + number
+        assert seed == 3 * ensembles.ROUNDS + number
         chosen = random.choice(500, 500, p=weights)
         np.testing.assert_array_equal(x_drawn, x[chosen])
-        threshold = x_drawn[:, number % 2].mean()
-        on_train, on_test = (np.sign(part[:, number % 2] - threshold) for part in (x, x_test))
+        threshold = x_drawn[:, seed % 2].mean()
+        on_train, on_test = (np.sign(part[:, seed % 2] - threshold) for part in (x, x_test))
         error = weights[on_train != truth].sum()
         alpha = 0.5 * np.log((1 - error) / error)
         weights = np.where(on_train == truth, weights * np.exp(-alpha), weights * np.exp(alpha))
