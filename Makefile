@@ -1,4 +1,5 @@
-# `make tutorial` trains the tutorial, `make test` tests everything, `make check` what can be tested in a minute.
+# `make tutorial` trains the tutorial; `make check` tests what can be tested in a few minutes, `make test` all that a
+# change may break, `make test-all` every case.
 # Each makes the environment first if it is missing or out of date.
 
 VENV := .venv
@@ -7,7 +8,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach name,python3 python python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print(sys.executable)' 2>/dev/null)))
 
-.PHONY: tutorial test test-jax test-torch check coverage docs notebooks benchmark
+.PHONY: tutorial test test-all test-jax test-torch check coverage docs notebooks benchmark
 
 tutorial: $(VENV)/installed
 	@$(BIN)/python -m tutorials run vanishing
@@ -18,12 +19,16 @@ check: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/pytest -p no:nbval -n 2 --dist loadgroup -m "not slow"
 
-# Most of the notebooks' time goes into compiling what then runs for seconds: the compiler takes less trouble here.
+# `make test-all` runs the tests marked `thorough` too. Most of the notebooks' time goes into compiling what then runs
+# for seconds: the compiler takes less trouble here.
+CHOSEN := -m "not thorough"
+test-all: CHOSEN :=
+test-all: test
 test: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -p no:nbval -n 2 --dist loadgroup
+	$(BIN)/pytest -p no:nbval -n 2 --dist loadgroup $(CHOSEN)
 	XLA_FLAGS=--xla_backend_optimization_level=0 $(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env notebooks
 
 # The tests of the callbacks with Keras on JAX and on PyTorch, each in an environment of its own without TensorFlow;

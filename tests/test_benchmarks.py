@@ -24,7 +24,7 @@ from benchmarks.programs import FAMILIES
 from callbacks.diagnosis.rules import RULES
 from tests.conftest import chromium_and_driver
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @pytest.fixture(autouse=True)

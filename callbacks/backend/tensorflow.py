@@ -65,8 +65,14 @@ class Recording:
         """Return the sum of each tensor over the replicas of a distribution strategy; called in a step."""
         if self.replicas == 1:
             return tensors
+        context = tf.distribute.get_replica_context()
         dense = [tf.convert_to_tensor(tensor) for tensor in tensors.values()]
-        sums = tf.distribute.get_replica_context().merge_call(_sum_on_one_device, args=(dense,))
+        try:
+            if isinstance(context.strategy, tf.distribute.MultiWorkerMirroredStrategy):
+                raise RuntimeError("only the replicas of one process can be summed on one device")
+            sums = context.merge_call(_sum_on_one_device, args=(dense,))
+        except RuntimeError:  # inside of another compiled function replicas cannot be merged either
+            sums = [context.all_reduce("sum", tensor) for tensor in dense]
         return dict(zip(tensors, sums, strict=True))
 
 

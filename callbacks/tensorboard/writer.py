@@ -10,6 +10,7 @@ with `layers/`: a quantity is one array over the layers. Everything else in the 
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import json
 import os
@@ -212,6 +213,12 @@ PLUGIN = "layers"
 """The name of the tab Layers among TensorBoard's plugins."""
 
 
+@functools.lru_cache(maxsize=64)
+def _of_layers(names: tuple[str, ...]) -> summary_pb2.SummaryMetadata:
+    """Metadata of a quantity of layers, which is written in every epoch."""
+    return _ours({"names": names})
+
+
 def _ours(content: Any = None) -> summary_pb2.SummaryMetadata:
     """Metadata of what the tab Layers reads; `content` is what JSON can hold."""
     data = summary_pb2.SummaryMetadata.PluginData(plugin_name=PLUGIN, content=json.dumps(content).encode())
@@ -227,7 +234,7 @@ def _layer_array(array: LayerArray) -> tuple[summary_pb2.SummaryMetadata, tensor
         content = np.asarray(array.values).astype("<f4").tobytes()
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_content=content)
     tensor.tensor_shape.dim.add(size=len(array.names))
-    return _ours({"names": [*array.names]}), tensor
+    return _of_layers(tuple(array.names)), tensor
 
 
 def _facts(facts: Any) -> tuple[summary_pb2.SummaryMetadata, tensor_pb2.TensorProto]:

@@ -192,6 +192,17 @@ NOT_ON = {
 QUICK = {"Sequential", "run_eagerly", "generator"}
 """Cases that `make check` runs too, as they need the most different code."""
 
+THOROUGH = {
+    *("RMSprop", "Lion", "Adafactor", "AdamW, weight decay", "SGD momentum"),  # an optimizer gets what Adam gets
+    *("jit_compile=False", "jit_compile=True, convolutions", "run_eagerly, Embedding", "class_weight", "clipnorm"),
+}
+"""Cases that `make test` leaves out."""
+
+
+def marks_of(name):
+    slow = [] if name in QUICK else [pytest.mark.slow]
+    return [pytest.mark.xdist_group(name), *slow, *([pytest.mark.thorough] if name in THOROUGH else [])]
+
 
 def twin(build):
     """A model with the same initial weights and the same random numbers at every call."""
@@ -236,11 +247,7 @@ def train(case, callbacks):
 
 @pytest.fixture(
     scope="module",
-    params=[
-        pytest.param(name, marks=[pytest.mark.xdist_group(name), *([] if name in QUICK else [pytest.mark.slow])])
-        for name in CASES
-        if name not in NOT_ON.get(BACKEND, ())
-    ],
+    params=[pytest.param(name, marks=marks_of(name)) for name in CASES if name not in NOT_ON.get(BACKEND, ())],
 )
 def watched(request):
     """A case, its training with a diagnosis, its monitors, and the kernels before it and after each of its epochs."""

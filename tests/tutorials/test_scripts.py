@@ -37,6 +37,14 @@ NETWORKS = {
 `gradient_diagnosis` is run in vanishing/test_gradient_diagnosis.py.
 """
 
+THOROUGH = {"deep_tanh", "deeper_relu", "weight_change", "depth", "width", "adam"}
+"""Scripts that `make test` does not run: they are written as the others are, and vanishing/ tests the models of all."""
+
+
+def marks_of(name):
+    return [pytest.mark.xdist_group(name), *([pytest.mark.thorough] if name in THOROUGH else [])]
+
+
 PICTURES = {
     "xavier": {"deep_tanh/accuracy.png", "deep_tanh_glorot/accuracy.png", "xavier/gradients.png"},
     "adam": {"deep_tanh_sgd_0_01/accuracy.png", "deep_tanh_adam_0_01/accuracy.png", "adam/gradients.png"},
@@ -81,7 +89,7 @@ def script_named(name):
     return next(catalogue.script(folder, one) for folder, one in catalogue.sections() if one == name)
 
 
-@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NETWORKS])
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=marks_of(name)) for name in NETWORKS])
 def both(request, tmp_path_factory, few_samples, batches_in_the_same_order):
     """A script that was run as it is, and once more with plain Keras in place of `whole_epochs`."""
     name, replaced = request.param, {"two_circles": few_samples}

@@ -6,8 +6,6 @@ from typing import Any
 import keras
 from tensorboard.plugins.hparams import api
 
-from callbacks.keras_internals import kernels
-
 COLUMNS = (
     *("study", "hidden_layers", "width", "activation", "kernel_initializer", "optimizer", "learning_rate"),
     *("batch_size", "penalty"),  # of a search
@@ -32,7 +30,7 @@ def describe(model: keras.Model) -> dict[str, Any]:
     >>> describe(model)
     {'hidden_layers': 5, 'width': 5, 'activation': 'tanh', 'kernel_initializer': 'random_uniform', ...}
     """
-    shapes = [kernel.shape for kernel in kernels(model).values()]
+    shapes = [variable.shape for variable in model.variables if len(variable.shape) >= 2]  # frozen kernels too
     activations = [layer.activation.__name__ for layer in model.layers if getattr(layer, "activation", None)]
     initializers = [layer.kernel_initializer for layer in model.layers if hasattr(layer, "kernel_initializer")]
     initializer = re.sub(r"(?<!^)(?=[A-Z])", "_", type(initializers[0]).__name__).lower() if initializers else ""

@@ -22,9 +22,20 @@ def build_with_seed(build_model: Callable[[], keras.Model], seed: int) -> keras.
     generator of the whole process; for the time being it is replaced by one of our own. Wait for: a public way to
     give Keras a generator.
     """
-    with _building, mock.patch.object(seed_generator, "python_random", random.Random(seed)):
+    own = _InThisThread(random.Random(seed), seed_generator.python_random)
+    with _building, mock.patch.object(seed_generator, "python_random", own):
         keras.utils.set_random_seed(seed)
         return build_model()
+
+
+class _InThisThread:
+    """A generator of random numbers for the thread that makes it; other threads go on with theirs."""
+
+    def __init__(self, own: random.Random, of_others: Any) -> None:
+        self._own, self._of_others, self._thread = own, of_others, threading.get_ident()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own if threading.get_ident() == self._thread else self._of_others, name)
 
 
 def build_metrics(model: keras.Model, batch: tuple[tf.Tensor, tf.Tensor]) -> None:
@@ -120,7 +131,9 @@ def replaced_penalties(model: keras.Model, factors: Sequence[dict[str, tf.Tensor
     powers = {"l1": keras.ops.absolute, "l2": keras.ops.square}
 
     def penalty(own: dict[str, tf.Tensor]) -> Callable:
-        return lambda x: sum(factor * keras.ops.sum(powers[name](x)) for name, factor in own.items())
+        return lambda x: sum(
+            keras.ops.cast(factor, x.dtype) * keras.ops.sum(powers[name](x)) for name, factor in own.items()
+        )
 
     try:
         for variable, own in zip(model.trainable_variables, factors, strict=True):

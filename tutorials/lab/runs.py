@@ -54,7 +54,9 @@ def write_trial(
     if log_dir.exists():
         return
     scalars = {"mean_validation_accuracy": validation_accuracy, "mean_test_accuracy": test_accuracy}
-    described = hyperparameter_values(log_dir.parents[1].name, describe(model) | dict(setting), trial=log_dir.name)
+    described = hyperparameter_values(
+        log_dir.parents[1].name, describe(model) | dict(setting), trial="/".join(log_dir.parts[-2:])
+    )
     with contextlib.closing(SummaryWriter.open(log_dir)) as writer:
         writer.write(0, scalars, values=described)
 

@@ -40,15 +40,24 @@ def without_values(description: dict[str, Any]) -> dict[str, Any]:
 
     def stripped(value: Any) -> Any:
         if isinstance(value, dict):
-            kept = {key: stripped(part) for key, part in value.items() if not key.endswith("_initializer")}
-            return kept | {"config": [*kept["config"]]} if kept.get("class_name") in ("L1", "L2", "L1L2") else kept
+            kept = {key: part for key, part in value.items() if not key.endswith("_initializer")}
+            return {key: penalty(part) if of_weights(key) else stripped(part) for key, part in kept.items()}
         return [stripped(part) for part in value] if isinstance(value, list) else value
+
+    def of_weights(key: str) -> bool:
+        return key.endswith("_regularizer") and key != "activity_regularizer"
+
+    def penalty(value: Any) -> Any:
+        """A penalty without its factors, if it is one of those that `replaced_penalties` replaces."""
+        names = [f"keras.regularizers.{name}" for name in ("L1", "L2", "L1L2")]
+        is_ours = isinstance(value, dict) and f"{value['module']}.{value['class_name']}" in names
+        return [value["class_name"], *value["config"]] if is_ours else value
 
     shared = copy.deepcopy(description)
     optimizer = shared["compile"]["optimizer"]["config"]
     if isinstance(optimizer["learning_rate"], float):
         optimizer["learning_rate"] = None
-    return stripped(shared)
+    return stripped(shared) | {"penalties": [penalty(one) for one in shared["penalties"]]}
 
 
 def digest(facts: Any) -> str:

@@ -26,11 +26,13 @@ class Experiment:
         batch_size: samples per step.
         published: the tutorial's own training and test accuracy, or a phrase where it gives only a plot.
         measure: function of a model and of what `data` returned that returns a dict of arrays: this experiment's own
-            statistics, taken of each member before and after training. None records nothing more.
+            statistics, taken of each member before and after training. None records nothing more. The model has the
+            member's variables; its loss and its penalties may be those of another experiment of the same structure.
         build_callbacks: function that returns new Keras callbacks, where the training needs some. They are called
             from Python after each epoch, so many seeds take longer.
         pretrained: another experiment, whose trained member of the same seed this one starts from.
-        transfer: called before training as `transfer(model, pretrained_model)`; copies the weights to start from.
+        transfer: goes with `pretrained`: called before training as `transfer(model, pretrained_model)`, it copies the
+            weights to start from.
 
     >>> Experiment("deep_tanh", "tanh, 5 hidden layers", build_model)
     """
@@ -47,6 +49,10 @@ class Experiment:
     own_samples: bool = False
     pretrained: "Experiment | None" = None
     transfer: Callable[[keras.Model, keras.Model], None] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.pretrained is None) != (self.transfer is None):
+            raise ValueError(f"{self.name}: pretrained and transfer belong together: give both or neither.")
 
     def samples(self, seed: int) -> tuple:
         """Return what `data` returns for a seed."""

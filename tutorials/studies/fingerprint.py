@@ -38,9 +38,10 @@ def fingerprint(experiment: Experiment | Measurement, epochs: int, model: keras.
     else:
         trainer = many_seeds._ByFit if experiment.build_callbacks else many_seeds._Compiled
         facts += [computation(model or build_with_seed(experiment.build_model, 0))]
-        facts += [experiment.batch_size, epochs, joblib.hash(experiment.samples(0))]
+        facts += [experiment.batch_size, epochs, joblib.hash([experiment.samples(seed) for seed in range(3)])]
         facts += [sources([experiment.data]) if experiment.own_samples else None]
-        facts += [sources([build_with_seed, trainer, many_seeds._Examiner, many_seeds._history])]
+        roots = [build_with_seed, trainer, many_seeds._beginnings, many_seeds._Examiner, many_seeds._history]
+        facts += [sources(roots)]
         facts += [sources([experiment.measure, experiment.build_callbacks, experiment.transfer])]
         facts += [fingerprint(experiment.pretrained, experiment.pretrained.epochs) if experiment.pretrained else None]
     return digest(facts)

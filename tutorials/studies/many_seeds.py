@@ -93,7 +93,7 @@ def replicate(
         finally:
             idle.put(variables)
 
-    begin = _beginnings(experiment, seeds)
+    begin = _beginnings(experiment, seeds, threads)
     examine = _Examiner(experiment, example).examine
     pool = ThreadPoolExecutor(threads)
     try:
@@ -146,10 +146,10 @@ def _history(table: np.ndarray) -> dict[str, np.ndarray]:
     return history | dict(zip(BY_LAYER, by_layer, strict=True))
 
 
-def _beginnings(experiment: Experiment, seeds: Sequence[int]) -> Callable[[int], list[np.ndarray]]:
+def _beginnings(experiment: Experiment, seeds: Sequence[int], threads: int) -> Callable[[int], list[np.ndarray]]:
     """Returns a function of a seed that returns the variables of its member before training."""
     first = experiment.pretrained
-    pretrained = _pretrained(first, tuple(seeds)) if first else None
+    pretrained = pretrained_members(first, tuple(seeds), threads) if first else None
 
     def begin(seed: int) -> list[np.ndarray]:
         model = build_with_seed(experiment.build_model, seed)
@@ -164,9 +164,12 @@ def _beginnings(experiment: Experiment, seeds: Sequence[int]) -> Callable[[int],
 
 
 @functools.lru_cache(maxsize=1)
-def _pretrained(experiment: Experiment, seeds: tuple[int, ...]) -> Replicates:
-    """The members that an experiment goes on from; those used last are kept, as several experiments go on from them."""
-    members = replicate(experiment, seeds)
+def pretrained_members(experiment: Experiment, seeds: tuple[int, ...], threads: int) -> Replicates:
+    """The members that an experiment goes on from; those used last are kept, as several experiments go on from them.
+
+    A study forgets them as it begins, because what `build_model` returns may have changed.
+    """
+    members = replicate(experiment, seeds, threads=threads)
     if not members.trained:
         raise ValueError(
             f"{experiment.name} has more than {MAX_STORED_WEIGHTS:,} weights, too many for another experiment to go on "

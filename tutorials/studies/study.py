@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from .experiment import Experiment, Measurement
 from .fingerprint import fingerprint
-from .many_seeds import THREADS, measured, replicate
+from .many_seeds import THREADS, measured, pretrained_members, replicate
 from .replicates import Replicates
 from .store import Study, stored, write_study, write_tensorboard
 from .study_plots import accuracy_of_seeds
@@ -54,6 +54,7 @@ def study(
     >>> study("depth", EXPERIMENTS, seeds=range(1, 31)).members["tanh_5_layers_5_wide"].learned.sum()
     """
     seeds = list(seeds)
+    pretrained_members.cache_clear()
     lengths = {one.epochs for one in experiments if isinstance(one, Experiment)}
     at_own_length = epochs is None or lengths <= {epochs}
     root = Path(log_dir, "study")
@@ -71,7 +72,7 @@ def study(
         at_once = 1 if isinstance(experiment, Measurement) and experiment.resumes else SEEDS_PER_JOB
         for first in range(0, len(missing), at_once):
             length = configurations[experiment.name].get("epochs", 0)
-            own = (root / "trained" / file).with_suffix("")
+            own = (root / "trained" / file).resolve().with_suffix("")
             waiting[file, first] = (experiment, missing[first : first + at_once], length, own)
     total, missing_members = len(files) * len(seeds), sum(len(job[1]) for job in waiting.values())
     try:

@@ -109,7 +109,7 @@ def train(experiment, seed, epochs, log_dir, pretrained=None):
 
 def run(seed=1, epochs=None, log_dir="logs", data=None):
     first, *others = experiments(data)
-    result, pretrained = train(first, seed, epochs, log_dir)
+    result, pretrained = train(first, seed, first.epochs, log_dir)
     results = [result] + [train(one, seed, epochs, log_dir, pretrained)[0] for one in others]
     tested = {one.name: np.array([found.test_accuracy]) for one, found in zip(others, results[1:], strict=True)}
     figure = draw(tested, f"seed {seed}")

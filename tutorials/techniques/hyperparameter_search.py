@@ -26,7 +26,7 @@ from keras.regularizers import L2
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import RandomSampler, TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
 from sklearn.model_selection import ParameterGrid
 from tqdm import tqdm
@@ -38,6 +38,7 @@ GRID = {"learning_rate": (0.001, 0.03, 1.0), "batch_size": (8, 32, 128), "penalt
 TRIALS = 27
 SEEDS_PER_TRIAL = 5
 EPOCHS = 50
+OPTUNA = optuna.__version__
 SEARCHES = {"grid": "grid search", "random": "random search", "bayesian": "Bayesian optimization (TPE)"}
 
 
@@ -77,11 +78,12 @@ def search(kind, seed, directory, epochs=EPOCHS):
     """Run a search, or go on with what an earlier call left unfinished in `directory`; returns an `optuna.Study`.
 
     A trial depends on the seed and on the finished trials before it alone. So a search that was interrupted has the
-    same trials as one that was not.
+    same trials as one that was not. Only one process at a time may search in a directory.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    storage = JournalStorage(JournalFileBackend(str(directory / "optuna.log")))
-    name = f"{kind}_{epochs}_epochs"
+    file = str(directory.resolve() / "optuna.log")
+    storage = JournalStorage(JournalFileBackend(file, JournalFileOpenLock(file)))
+    name = f"{kind}_{epochs}_epochs_{OPTUNA}"  # another version may draw other settings
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     found = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
     grid, order = list(ParameterGrid(GRID)), np.random.RandomState(seed).permutation(TRIALS)
@@ -121,6 +123,8 @@ EXPERIMENTS = [
 
 def run(seed=1, epochs=EPOCHS, log_dir="logs"):
     directory = Path(log_dir, "hyperparameter_search", f"seed{seed}")
+    if directory.exists():
+        print(f"Going on with the trials in {directory}; delete this directory to start anew.")
     searches = {kind: search(kind, seed, directory, epochs) for kind in SEARCHES}
     for kind, found in searches.items():
         print(f"{SEARCHES[kind]}: best validation accuracy {found.best_value:.3f} with {found.best_params}")

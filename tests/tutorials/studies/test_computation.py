@@ -14,8 +14,9 @@ from keras.layers import Dense
 from keras.optimizers import SGD
 
 
-def build_model(rate=0.05, initializer=GlorotUniform, activation="tanh", clipnorm=None, penalty=None):
-    hidden = Dense(5, activation, kernel_initializer=initializer(), kernel_regularizer=penalty, name="dense_1")
+def build_model(rate=0.05, initializer=GlorotUniform, activation="tanh", clipnorm=None, penalty=None, activity=None):
+    penalties = {"kernel_regularizer": penalty, "activity_regularizer": activity}
+    hidden = Dense(5, activation, kernel_initializer=initializer(), name="dense_1", **penalties)
     model = keras.Sequential([keras.Input((2,)), hidden, Dense(1, "sigmoid", name="dense_2")])
     model.compile(SGD(rate, momentum=0.9, clipnorm=clipnorm), "binary_crossentropy", metrics=["accuracy"])
     return model
@@ -39,6 +40,8 @@ SHARING = {
     "values of the data": experiment(fold=1),
 }
 NOT_SHARING = {
+    "penalty on activations": experiment(activity=keras.regularizers.L2(0.01)),
+    "another penalty on activations": experiment(activity=keras.regularizers.L2(1.0)),
     "activation": experiment(activation="relu"),
     "clipping": experiment(clipnorm=0.1),
     "penalty": experiment(penalty=keras.regularizers.L2(0.01)),
