@@ -156,9 +156,15 @@ def _layer_facts(model: keras.Model) -> dict[str, Any]:
         "hidden_softmax": [] if known is None else softmaxes,
         "has_own_train_step": type(model).train_step is not keras.Model.train_step,
         "largest_dropout": max(dropouts, default=0.0),
+        "normalizations": sorted({type(layer).__name__ for layer in layers if normalizes(layer)}),
         "variables": len(model.variables),
         "trainable_variables": len(model.trainable_variables),
     }
+
+
+def normalizes(layer: keras.layers.Layer) -> bool:
+    """Return whether a layer normalizes activations, as `LayerNormalization` does and `Normalization` of inputs not."""
+    return re.fullmatch(r"\w+Normalization", type(layer).__name__) is not None and bool(layer.weights)
 
 
 def _output_facts(model: keras.Model) -> list[dict[str, Any]]:

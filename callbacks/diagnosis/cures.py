@@ -72,19 +72,24 @@ def _read_trials() -> list[Trial]:
 TRIALS = _read_trials()
 
 
-def advice_for(rule: str, activations: Collection[str | None]) -> list[Advice]:
+def advice_for(rule: str, activations: Collection[str | None], already: Collection[str] = ()) -> list[Advice]:
     """Return the remedies against a rule's fault that helped, best first, at most six.
 
     Args:
         rule: a key of `RULES`.
         activations: names of the activations of the layers concerned; where a rule was tried on several networks,
-            one of such layers is taken.
+            one of such layers is taken. If there is none, nothing is known to help, unless None is among the names:
+            then any network will do.
+        already: words that name what the network has already, such as "normalization" or "glorot uniform".
     """
     trials = [trial for trial in TRIALS if trial.rule == rule]
+    if None not in activations:
+        trials = [trial for trial in trials if trial.activation in activations]
     if not trials:
         return []
     trial = next((trial for trial in trials if trial.activation in activations), trials[0])
-    helped = [(remedy, learned) for remedy, learned in trial.remedies.items() if learned >= MIN_SHARE * trial.seeds]
+    new = {name: count for name, count in trial.remedies.items() if not any(word in name.lower() for word in already)}
+    helped = [(remedy, learned) for remedy, learned in new.items() if learned >= MIN_SHARE * trial.seeds]
     helped.sort(key=lambda remedy_and_learned: -remedy_and_learned[1])
     return [
         Advice(remedy, learned, trial.seeds, trial.network, trial.without) for remedy, learned in helped[:MAX_ADVICE]

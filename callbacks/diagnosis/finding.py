@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -113,8 +114,22 @@ def in_training(
         seen += f", in epochs {epoch + 1} to {last_epoch + 1}."
     if len(layers) > 1 and not names_layers:
         seen += f" It concerns {span(layers, evidence)}."
-    advice = advice_for(rule, {activation_of(evidence, layer) for layer in layers} or {None}) if is_as_tried else []
+    activations = {activation_of(evidence, layer) for layer in layers} or {None}
+    advice = advice_for(rule, activations, _already_there(evidence)) if is_as_tried else []
     return Finding(rule, severity, layers, epoch, statistics, seen, meaning, remedy, advice)
+
+
+def has_normalization(evidence: Evidence) -> bool:
+    """Return whether layers of the model normalize its activations."""
+    return bool(evidence.facts.get("normalizations"))
+
+
+def _already_there(evidence: Evidence) -> set[str]:
+    """Words that occur in the names of remedies and name what the network has."""
+    kernels = evidence.facts.get("kernels", {}).values()
+    initializers = {str(kernel.get("initializer")) for kernel in kernels}
+    in_words = {re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower() for name in initializers}
+    return in_words | ({"normalization"} if has_normalization(evidence) else set())
 
 
 def span(layers: Sequence[str], evidence: Evidence) -> str:

@@ -19,6 +19,7 @@ from .finding import (
     change_rate,
     chosen_names,
     default_rate,
+    has_normalization,
     in_training,
     layer_order,
     number,
@@ -88,6 +89,9 @@ MIN_STEPS = 30
 CHANCE_MARGIN = 0.1
 """Largest excess of an accuracy over chance level, as a share of the distance from there to 1, that still counts as
 chance level."""
+
+GOOD_INITIALIZERS = ("Glorot", "He", "Lecun", "Orthogonal")
+"""Beginnings of the names of initializers whose weights keep the size of what passes through a layer."""
 
 FLATTENING_ACTIVATIONS = {"tanh", "sigmoid", "softmax", "softsign", "hard_sigmoid", "hard_tanh"}
 """Activations that are flat on both sides, so that the gradient of earlier layers shrinks, even to exactly 0."""
@@ -196,9 +200,24 @@ def vanishing_gradient(evidence: Evidence) -> Finding | None:
     last_epoch = evidence.epochs[seen_in.stop - 1]
     statistics["last_epoch"] = last_epoch
     meaning = "A layer with so small a gradient learns hardly anything, and the network has not learned."
-    remedy = "Use tanh with Glorot or ReLU with He initial weights, not sigmoid, or add layer normalization."
+    remedy = _against_vanishing(evidence, names)
     rule, index, sentences = "vanishing_gradient", seen_in.start, (seen, meaning, remedy)
     return in_training(evidence, rule, "error", layers, index, statistics, sentences, last_epoch=last_epoch)
+
+
+def _against_vanishing(evidence: Evidence, names: Sequence[str]) -> str:
+    """What to change of a network whose gradient vanishes, of what it has not got already."""
+    facts = evidence.facts.get("kernels", {})
+    initializers = [str(facts.get(name, {}).get("initializer")) for name in names]
+    begins_well = all(name.startswith(GOOD_INITIALIZERS) for name in initializers)
+    if not begins_well or any(activation_of(evidence, name) in ("sigmoid", "hard_sigmoid") for name in names[:-1]):
+        or_else = "." if has_normalization(evidence) else ", or add layer normalization."
+        return f"Use tanh with Glorot or ReLU with He initial weights, not sigmoid{or_else}"
+    if not has_normalization(evidence):
+        return "Add layer normalization or residual connections, or use fewer layers."
+    rate = evidence.facts.get("learning_rate")
+    lower = f"Try a tenth of the learning rate of {rate:g}" if rate else "Try a lower learning rate"
+    return f"{lower}, larger batches, fewer layers, or residual connections."
 
 
 def exploding_gradient(evidence: Evidence) -> Finding | None:
@@ -227,16 +246,14 @@ def exploding_gradient(evidence: Evidence) -> Finding | None:
         f"(mean |gradient| {gradient[first, layer]:.2g}, mean |weight| {weight[layer]:.2g})"
     )
     meaning = "Unless the learning rate is tiny, a step of SGD replaces such weights instead of correcting them."
-    remedy = (
-        "Use smaller initial weights (He with ReLU, Glorot with tanh), or add batch or layer normalization after each "
-        "hidden layer."
-    )
+    normalize = "" if has_normalization(evidence) else "add batch or layer normalization after each hidden layer"
     has_large_weights = weight_gain(evidence, names[layer]) >= MAX_WEIGHT_GAIN
-    if not has_large_weights:
-        remedy = (
-            "Clip the gradients with clipnorm=1, add batch or layer normalization after each hidden layer, or use Adam "
-            "at its default learning rate, 0.001."
-        )
+    if has_large_weights:
+        or_else = f", or {normalize}" if normalize else ""
+        remedy = f"Use smaller initial weights (He with ReLU, Glorot with tanh){or_else}."
+    else:
+        or_else = f", {normalize}," if normalize else ""
+        remedy = f"Clip the gradients with clipnorm=1{or_else} or use Adam at its default learning rate, 0.001."
     layers = chosen_names(names, ratio[first] > MAX_GRADIENT_RATIO)
     return in_training(
         evidence,
@@ -288,7 +305,8 @@ def saturated(evidence: Evidence) -> Finding | None:
     sentences = (
         "{share:.0%} of the outputs of {layer} are saturated",
         "They lie where the activation is flat, so next to no gradient passes.",
-        "Use Glorot initial weights, or ReLU with He initial weights, or add layer normalization.",
+        "Use Glorot initial weights, or ReLU with He initial weights"
+        + ("." if has_normalization(evidence) else ", or add layer normalization."),
     )
     return _layers_at_fault(evidence, "saturated", names, share, share > SATURATED_SHARE, sentences)
 

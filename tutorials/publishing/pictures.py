@@ -5,7 +5,9 @@ from collections.abc import Callable
 from tutorials.course import descent, recurrent, remedies
 from tutorials.course.course_plots import input_gradients, league, paths
 from tutorials.lab.run_plots import draw_gradients
+from tutorials.studies import number_of_seeds
 from tutorials.studies.study_plots import accuracy_by_depth, width_by_depth
+from tutorials.techniques import fine_tuning, normalization
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -36,6 +38,18 @@ def _draw_ravine(results: Results) -> Figure:
     return paths(places, descent.ravine, [*descent.OPTIMIZERS], "20 steps down the ravine", 20, (5, 2.5))
 
 
+def _draw_fine_tuning(results: Results) -> Figure:
+    study = results.study("fine_tuning")
+    tested = {name: members.test_accuracy for name, members in study.members.items()}
+    return fine_tuning.draw(tested, number_of_seeds(study, with_epochs=False))
+
+
+def _draw_normalization(results: Results) -> Figure:
+    study = results.study("normalization")
+    tested = {name: members.test_accuracy for name, members in study.members.items()}
+    return normalization.draw(tested, number_of_seeds(study, with_epochs=False))["by_batch_size"]
+
+
 PICTURES: dict[str, Callable[[Results], Figure]] = {
     "tanh_against_relu": _draw_tutorial,
     "depth": lambda results: accuracy_by_depth(results.study("depth")),
@@ -45,5 +59,7 @@ PICTURES: dict[str, Callable[[Results], Figure]] = {
     ),
     "recurrent": _draw_input_gradients,
     "ravine": _draw_ravine,
+    "fine_tuning": _draw_fine_tuning,
+    "normalization": _draw_normalization,
 }
 """The pictures in docs/, by name."""

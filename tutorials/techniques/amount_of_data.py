@@ -4,6 +4,9 @@ A network of two hidden layers of 10 ReLU units, 151 weights, is trained on 20 t
 training processes 50,000 samples in total: 20 samples for 2,500 epochs, 500 for 100. Then the number of units is varied
 at 100 samples: 1 unit in each layer has too little capacity, 100 units may have too much. Each seed draws samples of
 its own from the training half.
+Found with 30 seeds: the gap is 0.33 with 20 samples and gone with 500; the test accuracy rises from 0.67 to 0.85.
+With 1 unit in each layer the network stays at chance level. With 100 units the gap is 0.13 instead of 0.09 and the
+test accuracy 0.01 lower than with 10.
 """
 
 from functools import partial

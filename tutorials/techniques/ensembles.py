@@ -5,6 +5,8 @@ or a logistic regression is fitted on their outputs for 50 held-out images (stac
 networks of one hidden layer of two units are boosted: each is trained on samples drawn with AdaBoost's weights, which
 grow for misclassified samples, and all are combined linearly. For comparison, eleven such networks, each trained on
 samples drawn with equal weights, vote (bagging).
+Found with 30 seeds: a vote gets 0.940, the best member 0.935, stacking 0.918, as 50 held-out images are few to learn a
+combination from. A weak network alone gets 0.58, eleven boosted ones 0.75, and a vote of eleven 0.63.
 """
 
 from functools import partial

@@ -4,6 +4,9 @@ A dense network 784-100-50-5 learns the digits 0 to 4. Then networks learn the d
 four ways: from random weights; with the hidden layers of the first network, all layers trained further; with its hidden
 layers frozen, so that only a new output layer is trained; and from random weights with each image five times: as it is,
 and moved up, down, left and right. Each seed draws images of its own.
+Found with 30 seeds: pre-training does not pay here. With 20 images a pre-trained network gets 0.86 of the test images,
+with frozen hidden layers 0.69, one from random weights 0.90: the hidden layers have learned to tell five other digits
+apart. Shifted copies gain 0.025 with 10 images and nothing from 50 on.
 """
 
 from functools import partial

@@ -2,9 +2,14 @@
 
 Batch normalization uses the statistics of the batch, layer normalization those of each sample alone. Five hidden
 layers of 10 ReLU units, each followed by the one, by the other, or by neither, are trained in batches of 2 to 128
-samples, and on 40 samples only, of which each seed draws its own. In a plain recurrent network, which learns to add two
+samples, all at a learning rate of 0.01, in batches of 2 at 0.001 too, and on 40 samples only, of which each seed draws
+its own. In a plain recurrent network, which learns to add two
 numbers that are marked in a sequence of 20 steps, the input of the tanh is normalized at every step; the moving
 statistics of batch normalization are shared by all steps.
+Found with 30 seeds: in batches of 2 both normalizations fail at a learning rate of 0.01, at which the plain network
+gets 0.81. At 0.001 layer normalization gets 0.81 and batch normalization stays at chance level. On 40 samples the plain
+network is best, 0.73. The recurrent network gets 0.59 of the sums with layer normalization, 0.25 with batch
+normalization, 0.68 without.
 """
 
 from functools import partial
@@ -23,19 +28,19 @@ from tqdm.keras import TqdmCallback
 
 from callbacks import GradientMonitor, WeightNormMonitor
 
-BATCH_SIZES = (2, 4, 8, 32, 128)
+BATCH_SIZES = (2, 8, 32, 128)
 NORMALIZATIONS = {"none": None, "batch": BatchNormalization, "layer": LayerNormalization}
 TITLES = {"none": "no normalization", "batch": "batch normalization", "layer": "layer normalization"}
 
 
-def build_model(normalization):
+def build_model(normalization, learning_rate=0.01):
     model = keras.Sequential([keras.Input((2,))])
     for i in range(1, 6):
         model.add(Dense(10, "relu", kernel_initializer=HeUniform(), name=f"dense_{i}"))
         if NORMALIZATIONS[normalization]:
             model.add(NORMALIZATIONS[normalization]())
     model.add(Dense(1, "sigmoid", name="dense_6"))
-    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "binary_crossentropy", metrics=["accuracy"])
+    model.compile(keras.optimizers.SGD(learning_rate, momentum=0.9), "binary_crossentropy", metrics=["accuracy"])
     return model
 
 
@@ -84,6 +89,11 @@ EXPERIMENTS = [
                    partial(build_model, name), epochs=100, batch_size=size)
         for name in NORMALIZATIONS
         for size in BATCH_SIZES
+    ],
+    *[
+        Experiment(f"{name}_normalization_batch_2_slow", f"{TITLES[name]}, batches of 2, rate 0.001",
+                   partial(build_model, name, 0.001), epochs=100, batch_size=2)
+        for name in NORMALIZATIONS
     ],
     *[
         Experiment(f"{name}_normalization_40_samples", f"{TITLES[name]}, 40 samples",

@@ -65,6 +65,32 @@ def test_vanishing_gradient_in_the_middle_of_the_network():
     assert "dense_3 is 300 times smaller than that of dense_1 (L2 norm 0.001 against 0.3)" in finding.message
 
 
+def test_what_a_network_has_already_is_not_advised():
+    def advised(initializer, activation="relu", normalizations=()):
+        evidence = training(activation, l2=[0.3, 0.002, 0.001, 0.3], abs_mean=[0.05, 2e-4, 1e-4, 0.05], loss=FLAT)
+        for kernel in evidence.facts["kernels"].values():
+            kernel["initializer"] = initializer
+        evidence.facts.update({"normalizations": [*normalizations], "learning_rate": 0.01})
+        finding = diagnose(evidence)[0]
+        assert finding.rule == "vanishing_gradient"
+        return finding.message.rpartition("has not learned. ")[2], {one.remedy for one in finding.advice}
+
+    sentence, cures = advised("RandomUniform", "tanh")
+    assert sentence.startswith("Use tanh with Glorot or ReLU with He initial weights, not sigmoid, or add layer norm")
+    assert {"Glorot uniform weights", "layer normalization after each hidden layer"} <= cures
+    sentence, cures = advised("RandomUniform", "tanh", ["LayerNormalization"])
+    assert sentence == "Use tanh with Glorot or ReLU with He initial weights, not sigmoid."
+    assert "Glorot uniform weights" in cures
+    assert not any("normalization" in one for one in cures)
+    sentence, cures = advised("GlorotUniform", "tanh")
+    assert sentence == "Add layer normalization or residual connections, or use fewer layers."
+    assert "orthogonal weights" in cures
+    assert "Glorot uniform weights" not in cures
+    sentence, cures = advised("HeUniform", "relu", ["LayerNormalization"])
+    assert sentence.startswith("Try a tenth of the learning rate of 0.01, larger batches, ")
+    assert not cures  # nothing was tried on such a network
+
+
 def test_vanishing_gradient_only_counts_where_nothing_is_learned():
     assert rules(training(l2=[0.001, 0.3, 0.3, 0.3])) == []
     assert "vanishing_gradient" not in rules(training(l2=[0.02, 0.3, 0.3, 0.3], loss=FLAT))
