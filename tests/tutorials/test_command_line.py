@@ -42,7 +42,7 @@ def test_the_list_names_every_script_and_what_it_is_about(run_python):
     [
         ("deep_tahn", "there is no script 'deep_tahn'; did you mean deep_tanh or depth?"),
         ("depht", "there is no script 'depht'; did you mean depth?"),
-        ("nonsense", "there is no script 'nonsense'; python -m tutorials lists them all"),
+        ("quite_other", "there is no script 'quite_other'; python -m tutorials lists them all"),
     ],
 )
 @pytest.mark.parametrize("verb", ["run", "study"])

@@ -37,8 +37,8 @@ NETWORKS = {
 `gradient_diagnosis` is run in vanishing/test_gradient_diagnosis.py.
 """
 
-THOROUGH = {"deep_tanh", "deeper_relu", "weight_change", "depth", "width", "adam"}
-"""Scripts that `make test` does not run: they are written as the others are, and vanishing/ tests the models of all."""
+THOROUGH = {"deep_tanh", "deeper_relu", "weight_change", "depth", "width", "adam", "xavier"}
+"""Scripts that `make test` does not run, as they are written like the others."""
 
 
 def marks_of(name):

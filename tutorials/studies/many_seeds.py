@@ -93,7 +93,8 @@ def replicate(
         finally:
             idle.put(variables)
 
-    begin = _beginnings(experiment, seeds, threads)
+    first = experiment.pretrained
+    begin = _beginnings(experiment, pretrained_members(first, tuple(seeds), threads) if first else None)
     examine = _Examiner(experiment, example).examine
     pool = ThreadPoolExecutor(threads)
     try:
@@ -146,15 +147,18 @@ def _history(table: np.ndarray) -> dict[str, np.ndarray]:
     return history | dict(zip(BY_LAYER, by_layer, strict=True))
 
 
-def _beginnings(experiment: Experiment, seeds: Sequence[int], threads: int) -> Callable[[int], list[np.ndarray]]:
-    """Returns a function of a seed that returns the variables of its member before training."""
-    first = experiment.pretrained
-    pretrained = pretrained_members(first, tuple(seeds), threads) if first else None
+def _beginnings(experiment: Experiment, pretrained: Replicates | None) -> Callable[[int], list[np.ndarray]]:
+    """Returns a function of a seed that returns the variables of its member before training.
+
+    Args:
+        experiment: the `Experiment`.
+        pretrained: the trained members of the experiment that it goes on from; None where there is none.
+    """
 
     def begin(seed: int) -> list[np.ndarray]:
         model = build_with_seed(experiment.build_model, seed)
-        if first and pretrained and experiment.transfer:
-            source = build_with_seed(first.build_model, seed)
+        if pretrained and experiment.pretrained and experiment.transfer:
+            source = build_with_seed(experiment.pretrained.build_model, seed)
             for variable, value in zip(source.variables, pretrained.select([seed]).trained, strict=True):
                 variable.assign(value[0])
             experiment.transfer(model, source)

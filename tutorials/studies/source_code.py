@@ -54,7 +54,9 @@ def sources(roots: Iterable[Any]) -> dict[str, str]:
                 waiting += mentioned
         elif isinstance(value, dict):
             waiting += [(f"{name}.{key}", part) for key, part in value.items()]
-        elif isinstance(value, list | tuple | set | frozenset):
+        elif isinstance(value, set | frozenset):  # in an order that is the same in every process
+            waiting.append((name, sorted(value, key=repr)))
+        elif isinstance(value, list | tuple):
             waiting += [(f"{name}.{i}", part) for i, part in enumerate(value)]
         elif isinstance(value, str | int | float | complex | bytes):
             found[name] = repr(value)

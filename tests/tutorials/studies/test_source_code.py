@@ -64,3 +64,15 @@ def test_an_object_that_has_every_attribute_ends():
         taken(x)
 
     assert "taken(x)" in code_of(takes)
+
+
+NAMES = {"Dense", "Dropout", "Conv1D", "Conv2D", "Flatten", "Input"}
+
+
+def mentions_a_set(x):
+    return x in NAMES
+
+
+def test_a_set_counts_in_an_order_that_is_the_same_in_every_process():
+    """Python orders a set of strings anew in each process."""
+    assert [*sources([mentions_a_set]).values()][1:] == [repr(name) for name in sorted(NAMES)[::-1]]
