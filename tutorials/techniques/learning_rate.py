@@ -124,9 +124,8 @@ def draw(losses, tested, seeds):
         ),
         "decay": curves(
             decaying,
-            "training loss (binary cross-entropy, log scale)",
+            "training loss (binary cross-entropy)",
             f"Learning rate with the lowest loss in the last ten epochs: {lowest}; {seeds}",
-            ylog=True,
         ),
     }
 

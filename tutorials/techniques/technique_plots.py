@@ -42,7 +42,7 @@ def lines(x: Sequence[float], panels: Mapping[str, Lines], xlabel: str, title: s
     return figure
 
 
-def curves(drawn: Lines, ylabel: str, title: str, xlabel: str = "epoch", ylog: bool = False) -> Figure:
+def curves(drawn: Lines, ylabel: str, title: str, xlabel: str = "epoch") -> Figure:
     """Plot medians over the seeds with a band between the quartiles, over epochs, trials or rounds.
 
     Args:
@@ -50,7 +50,6 @@ def curves(drawn: Lines, ylabel: str, title: str, xlabel: str = "epoch", ylog: b
         ylabel: the label of the vertical axis, with its unit.
         title: of the figure.
         xlabel: the label of the horizontal axis, which counts from 1.
-        ylog: whether the vertical axis is logarithmic.
     """
     figure = new_figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.add_subplot()
@@ -59,7 +58,7 @@ def curves(drawn: Lines, ylabel: str, title: str, xlabel: str = "epoch", ylog: b
         epochs = range(1, len(middle) + 1)
         axes.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.plot(epochs, middle, dashes, color=colour, label=label)
-    axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if ylog else "linear")
+    axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.legend(fontsize="small")
     axes.set_title(_wrapped(title, figure))
     return figure
