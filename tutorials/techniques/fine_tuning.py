@@ -6,7 +6,7 @@ layers frozen, so that only a new output layer is trained; and from random weigh
 and moved up, down, left and right. Each seed draws images of its own.
 Found with 30 seeds: pre-training does not pay here. With 20 images a pre-trained network gets 0.86 of the test images,
 with frozen hidden layers 0.69, one from random weights 0.90: the hidden layers have learned to tell five other digits
-apart. Shifted copies gain 0.025 with 10 images and nothing from 50 on.
+apart. Seed by seed, shifted copies gain 0.017 with 10 images (median), 0.006 with 50, and 0.002 with 200.
 """
 
 from functools import partial

@@ -1,10 +1,10 @@
 """Noise: does training with noise improve the accuracy on noisy images?
 
-A dense network 784-100-50-10 learns handwritten digits as they are, with Gaussian noise added to the images, and with
-Gaussian noise added to the weights, new at every step. Then noise is added to the test images, up to a standard
-deviation of 1; grey values are between 0 and 1.
-Found with 30 seeds: under noise of 0.75 the network that was trained on images as they are gets 0.79 of them, the one
-with noise on its weights 0.81, the one with noise on its images 0.84. Without noise they get 0.965, 0.950 and 0.964.
+A dense network 784-100-50-10 learns handwritten digits as they are, with Gaussian noise of 0.3 added to the images, and
+with Gaussian noise of 0.05 added to the weights, new at every step. Then noise is added to the test images, up to a
+standard deviation of 1; grey values are between 0 and 1.
+Found with 30 seeds: on test images with noise of 0.75 the test accuracy is 0.79 after training without noise, 0.81 with
+noise on the weights, 0.84 with noise on the images. On images without noise it is 0.965, 0.950 and 0.964.
 """
 
 from functools import partial

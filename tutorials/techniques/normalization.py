@@ -8,8 +8,8 @@ numbers that are marked in a sequence of 20 steps, the input of the tanh is norm
 statistics of batch normalization are shared by all steps.
 Found with 30 seeds: in batches of 2 both normalizations fail at a learning rate of 0.01, at which the plain network
 gets 0.81. At 0.001 layer normalization gets 0.81 and batch normalization stays at chance level. On 40 samples the plain
-network is best, 0.73. The recurrent network gets 0.59 of the sums with layer normalization, 0.25 with batch
-normalization, 0.68 without.
+network is best, 0.73. The recurrent network predicts 59 % of the sums within 0.1 with layer normalization, 25 % with
+batch normalization, 68 % without.
 """
 
 from functools import partial
