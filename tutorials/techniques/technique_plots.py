@@ -28,7 +28,7 @@ def lines(x: Sequence[float], panels: Mapping[str, Lines], xlabel: str, title: s
         title: of the figure; long ones are wrapped.
         xlog: whether the horizontal axis is logarithmic.
     """
-    figure = new_figure(figsize=(1.5 + 5 * len(panels), 4.8), layout="constrained")
+    figure = new_figure(figsize=(max(8, 1.5 + 5 * len(panels)), 4.8), layout="constrained")
     for axes, (ylabel, drawn) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         for (label, values), colour, marker in zip(drawn.items(), SEVEN_COLOURS, MARKERS, strict=False):
             draw_band(axes, x, np.asarray(values), colour, marker, label)
