@@ -17,6 +17,21 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say how far the recorded gradients were from those of the backend's automatic differentiation."""
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    errors = {
+        report.nodeid: value for report in reports for name, value in report.user_properties if name == "relative_error"
+    }
+    if errors:
+        import keras  # only here, because it takes seconds
+
+        worst = max(errors, key=errors.__getitem__)
+        modes = f"{len(errors)} training modes on {keras.backend.backend()}"
+        error = f"largest relative error of a gradient {errors[worst]:.1e}"
+        terminalreporter.write_line(f"{modes}: {error}, in {worst.partition('::')[2]}")
+
+
 @pytest.fixture(scope="session")
 def root():
     return ROOT

@@ -15,18 +15,6 @@ ONLY_ON = {
 collect_ignore = [name for backend, names in ONLY_ON.items() if backend != BACKEND for name in names]
 
 
-def pytest_terminal_summary(terminalreporter):
-    """Say how far the recorded gradients were from those of the backend's automatic differentiation."""
-    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
-    errors = {
-        report.nodeid: value for report in reports for name, value in report.user_properties if name == "relative_error"
-    }
-    if errors:
-        worst = max(errors, key=errors.__getitem__)
-        told = f"{len(errors)} training modes on {BACKEND}: largest relative error of a gradient {errors[worst]:.1e}"
-        terminalreporter.write_line(f"{told}, in {worst.partition('::')[2]}")
-
-
 @pytest.fixture
 def read_tensors():
     """Reads event files back with TensorBoard's own reader: dict of tag to dict of step to array."""
