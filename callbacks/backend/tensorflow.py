@@ -67,13 +67,10 @@ class Recording:
             return tensors
         context = tf.distribute.get_replica_context()
         dense = [tf.convert_to_tensor(tensor) for tensor in tensors.values()]
-        try:
-            if isinstance(context.strategy, tf.distribute.MultiWorkerMirroredStrategy):
-                raise RuntimeError("only the replicas of one process can be summed on one device")
-            sums = context.merge_call(_sum_on_one_device, args=(dense,))
-        except RuntimeError:  # inside of another compiled function replicas cannot be merged either
-            sums = [context.all_reduce("sum", tensor) for tensor in dense]
-        return dict(zip(tensors, sums, strict=True))
+        if not isinstance(context.strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            with contextlib.suppress(RuntimeError):  # inside of another compiled function replicas cannot be merged
+                return dict(zip(tensors, context.merge_call(_sum_on_one_device, args=(dense,)), strict=True))
+        return dict(zip(tensors, [context.all_reduce("sum", tensor) for tensor in dense], strict=True))
 
 
 def _sum_on_one_device(strategy: tf.distribute.Strategy, tensors: list[Any]) -> list[Any]:

@@ -18,7 +18,19 @@ from tutorials.course.optimizers import OPTIMIZERS as ON_DEEP_TANH
 from tutorials.course.optimizers import name_of, rates
 from tutorials.course.regularization import vote
 from tutorials.course.weight_decay import distance
-from tutorials.studies.judging import FAILS, LEARNS, Claim, Measured, as_good, best_learns, fails, later, learns
+from tutorials.studies.judging import (
+    FAILS,
+    LEARNS,
+    Claim,
+    Measured,
+    as_good,
+    best_learns,
+    fails,
+    falls_short,
+    later,
+    learns,
+    narrower_gap,
+)
 from tutorials.studies.replicates import Replicates
 
 import numpy as np
@@ -117,11 +129,6 @@ def biased_low(members: Replicates) -> Measured:
     return first, (first < 0.5) & (np.abs(corrected - 1) < 0.2)
 
 
-def smaller_is_worse(larger: Replicates, smaller: Replicates) -> Measured:
-    difference = smaller.test_accuracy - larger.test_accuracy
-    return difference, difference < 0
-
-
 def each_faster(*sizes: Replicates) -> Measured:
     seconds = np.stack([members.seconds for members in sizes], axis=1)
     return seconds[:, 0] / seconds[:, -1], (np.diff(seconds) < 0).all(axis=1)
@@ -142,11 +149,6 @@ def sparse(members: Replicates) -> Measured:
 def small_not_zero(with_l2: Replicates, plain: Replicates, with_l1: Replicates) -> Measured:
     size = after(with_l2, "mean_weight") / after(plain, "mean_weight")
     return size, (size < 0.5) & (after(with_l2, "near_zero") < 0.5 * after(with_l1, "near_zero"))
-
-
-def narrower_gap(regularized: Replicates, plain: Replicates) -> Measured:
-    gap, plain_gap = (one.train_accuracy - one.test_accuracy for one in (regularized, plain))
-    return gap - plain_gap, gap - plain_gap < 0
 
 
 def same_weights(penalized: Replicates, decayed: Replicates) -> Measured:
@@ -279,7 +281,7 @@ CLAIMS = [
           ("averages",), biased_low),
     Claim("B1", "Very small batches do badly", "course",
           "test accuracy with batches of 1 minus that with batches of 32; negative",
-          ("batch_32", "batch_1"), smaller_is_worse),
+          ("batch_1", "batch_32"), falls_short),
     Claim("B2", "Larger batches process the same data faster", "course",
           "seconds with batches of 1 over those with 500; batches of 32 faster than of 1, and of 500 faster than of 32",
           ("batch_1", "batch_32", "batch_500"), each_faster),

@@ -38,17 +38,22 @@ def accuracy_curves(curves: Mapping[str, np.ndarray], title: str) -> Figure:
     """
     figure = new_figure(figsize=(8, 4.6), layout="constrained")
     axes = figure.add_subplot()
-    for (label, values), colour, dashes in zip(curves.items(), SEVEN_COLOURS, DASHES, strict=False):
-        epochs = range(1, values.shape[1] + 1)
-        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
-        axes.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
-        axes.plot(epochs, middle, color=colour, linestyle=dashes, label=label)
+    draw_curves(axes, curves)
     axes.axhline(0.5, color="0.5", linewidth=1, linestyle=":", label="chance level")
     axes.set(xlabel="epoch", ylabel="test accuracy (share of samples)", ylim=(0.3, 1.0))
     axes.xaxis.set_major_locator(MaxNLocator(steps=(1, 2, 5, 10), integer=True))
     axes.legend(fontsize="small")
     axes.set_title(title)
     return figure
+
+
+def draw_curves(axes: Axes, curves: Mapping[str, np.ndarray]) -> None:
+    """Draw a line of medians over the seeds for each array (seeds, epochs), with a band between the quartiles."""
+    for (label, values), colour, dashes in zip(curves.items(), SEVEN_COLOURS, DASHES, strict=False):
+        epochs = range(1, values.shape[1] + 1)
+        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
+        axes.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(epochs, middle, color=colour, linestyle=dashes, label=label)
 
 
 def league(study: Study, networks: Mapping[str, str]) -> Figure:

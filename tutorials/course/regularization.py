@@ -219,7 +219,7 @@ def table(study):
     for name, members in study.members.items():
         near_zero, size = (np.median(members.measured[key][:, 1]) for key in ("near_zero", "mean_weight"))
         train, test = np.median(members.train_accuracy), np.median(members.test_accuracy)
-        gap = np.median(members.train_accuracy - members.test_accuracy)
+        gap = np.median(members.gap)
         accuracies = [f"{value:.3f}" for value in (train, test, gap)]
         rows.append((study.title(name), *accuracies, f"{near_zero:.1%}", f"{size:.4f}"))
     return rows

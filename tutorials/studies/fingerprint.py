@@ -38,7 +38,8 @@ def fingerprint(experiment: Experiment | Measurement, epochs: int, model: keras.
     else:
         trainer = many_seeds._ByFit if experiment.build_callbacks else many_seeds._Compiled
         facts += [computation(model or build_with_seed(experiment.build_model, 0))]
-        facts += [experiment.batch_size, epochs, joblib.hash([experiment.samples(seed) for seed in range(3)])]
+        seeds = range(3) if experiment.own_samples else range(1)
+        facts += [experiment.batch_size, epochs, joblib.hash([experiment.samples(seed) for seed in seeds])]
         facts += [sources([experiment.data]) if experiment.own_samples else None]
         roots = [build_with_seed, trainer, many_seeds._beginnings, many_seeds._Examiner, many_seeds._history]
         facts += [sources(roots)]

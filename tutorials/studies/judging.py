@@ -196,6 +196,17 @@ def as_good(ours: Replicates, theirs: Replicates, short_by: float = 0) -> Measur
     return difference, difference >= -short_by
 
 
+def falls_short(ours: Replicates, theirs: Replicates) -> Measured:
+    """A measure: the first model's test accuracy is below the second's; its value is the difference."""
+    return ours.test_accuracy - theirs.test_accuracy, ours.test_accuracy < theirs.test_accuracy
+
+
+def narrower_gap(ours: Replicates, theirs: Replicates) -> Measured:
+    """A measure: the first model's gap between training and test accuracy is narrower; its value is the difference."""
+    difference = ours.gap - theirs.gap
+    return difference, difference < 0
+
+
 def later(ours: Replicates, theirs: Replicates) -> Measured:
     """A measure: the first model gets to 80 % later than the second, or never; its value is the difference."""
     first, second = ours.epochs_to_80, theirs.epochs_to_80

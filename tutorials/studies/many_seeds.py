@@ -187,11 +187,11 @@ class _Examiner:
 
     def __init__(self, experiment: Experiment, model: keras.Model) -> None:
         self._experiment = experiment
-        _, halves = self._samples(0)
+        data, halves = self._samples(0)
         shapes = [(tensor.shape, tensor.dtype) for half in halves for tensor in half]
         key = digest([without_values(computation(model)), shapes])
         self._statistics = _shared(_examiners, key, lambda: _Statistics(model, halves))
-        self._of_all_seeds = [] if experiment.own_samples else [self._samples(0)]
+        self._of_all_seeds = [] if experiment.own_samples else [(data, halves)]
 
     def _samples(self, seed: int) -> tuple[tuple, list[list[tf.Tensor]]]:
         """What the experiment's `data` returns for a seed, and of it the training and the test samples as tensors."""

@@ -170,7 +170,7 @@ def draw(tested, seeds):
 def summarize(study):
     tested = {name: members.test_accuracy for name, members in study.members.items()}
     for name, members in study.members.items():
-        gap = np.median(members.train_accuracy - members.test_accuracy)
+        gap = np.median(members.gap)
         print(f"{study.title(name)}: test accuracy {np.median(tested[name]):.3f}, gap {gap:.3f} (medians)")
     return draw(tested, number_of_seeds(study, with_epochs=False))
 

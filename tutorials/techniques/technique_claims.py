@@ -8,7 +8,7 @@ batches of 2 the usual learning rate is too large for either normalization.
 
 from functools import partial
 
-from tutorials.studies.judging import Claim, Measured, beats, later
+from tutorials.studies.judging import Claim, Measured, beats, falls_short, later, narrower_gap
 from tutorials.studies.replicates import Replicates
 from tutorials.techniques.amount_of_data import EXPERIMENTS as BY_SAMPLES
 from tutorials.techniques.amount_of_data import SAMPLES, WIDTHS
@@ -163,16 +163,6 @@ def as_good_a_setting(members: Replicates) -> Measured:
     return difference, difference >= -0.01
 
 
-def narrower(fewer: Replicates, all_inputs: Replicates) -> Measured:
-    difference = fewer.gap - all_inputs.gap
-    return difference, difference < 0
-
-
-def costs_accuracy(fewer: Replicates, all_inputs: Replicates) -> Measured:
-    difference = fewer.test_accuracy - all_inputs.test_accuracy
-    return difference, difference < 0
-
-
 MORE_SAMPLES = tuple(BY_SAMPLES[samples, 10].name for samples in SAMPLES)
 SMALLEST, MIDDLE, LARGEST = (BY_SAMPLES[100, units].name for units in (WIDTHS[0], 10, WIDTHS[-1]))
 ALL_PENALTIES = tuple(one.name for one in ALL)
@@ -200,10 +190,10 @@ CLAIMS = [
            "digits_5_to_9_shifted_200", "digits_5_to_9_scratch_200"), helps_most_where_few),
     Claim("D6a", "Leaving out irrelevant inputs narrows the gap", "course",
           "gap with the 30 measurements minus that with 30 columns of random numbers besides; negative",
-          ("tumours_measurements", "tumours_60_features"), narrower),
+          ("tumours_measurements", "tumours_60_features"), narrower_gap),
     Claim("D6b", "Leaving out inputs can cost accuracy", "course",
           "test accuracy with the best input alone minus that with all 60; negative",
-          ("tumours_1_features", "tumours_60_features"), costs_accuracy),
+          ("tumours_1_features", "tumours_60_features"), falls_short),
     Claim("LN1a", "With very small batches batch normalization does worse", "course",
           "test accuracy with batches of 2 minus that with 32, minus the same without normalization; below -0.02",
           tuple(f"{name}_normalization_batch_{size}" for name in ("batch", "none") for size in (2, 32)),

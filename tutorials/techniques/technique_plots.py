@@ -6,7 +6,7 @@ In arrays of results the first axis is the seed, so `run` draws its one seed wit
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from tutorials.course.course_plots import MARKERS, SEVEN_COLOURS, draw_seeds
+from tutorials.course.course_plots import MARKERS, SEVEN_COLOURS, draw_curves, draw_seeds
 from tutorials.studies.study_plots import draw_band
 
 import numpy as np
@@ -53,11 +53,7 @@ def curves(drawn: Lines, ylabel: str, title: str, xlabel: str = "epoch") -> Figu
     """
     figure = new_figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.add_subplot()
-    for (label, values), colour, dashes in zip(drawn.items(), SEVEN_COLOURS, ("-", "--", "-.", ":") * 2, strict=False):
-        low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
-        epochs = range(1, len(middle) + 1)
-        axes.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.plot(epochs, middle, dashes, color=colour, label=label)
+    draw_curves(axes, drawn)
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.legend(fontsize="small")
     axes.set_title(_wrapped(title, figure))

@@ -127,6 +127,7 @@ def test_seeds_hold_while_other_threads_draw_random_numbers():
     def draw():
         while not stop.is_set():
             random.random()
+            keras.initializers.RandomUniform()  # takes a seed from Keras's generator
 
     noise = threading.Thread(target=draw)
     noise.start()
