@@ -5,7 +5,8 @@ Run with `python -m benchmarks.monitor_costs`, or `make benchmark`; with KERAS_B
 The time is that of the whole `fit` less its first epoch, so that everything counts that the callbacks do in an epoch,
 between epochs and at the end. A training with and one without are measured in turn, five pairs in one process; the
 number is the median of their ratios. Beside it: the ratio of the processor time of all threads, the milliseconds that
-an epoch takes longer, and the seconds that the first epoch takes longer, in which the train step is compiled.
+an epoch takes longer, and the seconds that the first epoch of a new model takes longer, in which the train step is
+compiled; this is measured once.
 `--memory` measures instead, in a process for each, by how much the largest memory in use grows.
 """
 
@@ -174,7 +175,7 @@ def main(argv=None):
     for name in arguments.models:
         if arguments.only_train:
             train, x, y = models[name]()
-            timed(train, rows.get(arguments.rows[0], lambda *_: []), x, y, arguments.epochs)
+            timed(train, x, y, rows.get(arguments.rows[0], lambda *_: []), arguments.epochs)
             print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         elif arguments.memory:
             print(f"\n{name}: {models[name].__doc__}")
@@ -187,27 +188,28 @@ def main(argv=None):
 
 def measure(name, build, rows, arguments):
     """Print the costs of each row for one model."""
-    train, x, y = build()
-    timed(train, lambda *_: [], x, y, 2)
     print(f"\n{name}: {build.__doc__}")
+    timed(*build(), lambda *_: [], 2)  # what a process does once
     for row, make in rows.items():
-        ratios, added, first = [], [], []
+        first, ratios, added = [], [], []
+        for callbacks in (lambda *_: [], make):
+            train, x, y = build()
+            first.append(timed(train, x, y, callbacks, 2)[0][0][0])
         for _ in range(arguments.pairs):
-            plain, epochs = timed(train, lambda *_: [], x, y, arguments.epochs)
-            watched, _ = timed(train, make, x, y, arguments.epochs)
+            plain, epochs = timed(train, x, y, lambda *_: [], arguments.epochs)
+            watched, _ = timed(train, x, y, make, arguments.epochs)
             ratios.append(watched[1] / plain[1])
             added.append(1000 * (watched[1] - plain[1])[0] / (epochs - 1))
-            first.append((watched[0] - plain[0])[0])
         wall, processors = np.median(ratios, axis=0)
         spread = f"{np.min(ratios, axis=0)[0]:.2f} to {np.max(ratios, axis=0)[0]:.2f}"
         print(
-            f"  {row:44} x {wall:5.2f} ({spread}), processors x {processors:5.2f}, {np.median(added):+8.2f} ms, "
-            f"first {np.median(first):+5.1f} s, of {1000 * plain[1][0] / (epochs - 1):.1f} ms",
+            f"  {row:44} x {wall:5.2f} ({spread}), processors x {processors:5.2f}, {np.median(added):+8.2f} ms "
+            f"of {1000 * plain[1][0] / (epochs - 1):.1f}, first epoch {first[1] - first[0]:+5.1f} s of {first[0]:.1f}",
             flush=True,
         )
 
 
-def timed(train, make, x, y, epochs):
+def timed(train, x, y, make, epochs):
     """Train with the callbacks that `make(run, x, y)` makes; return the seconds of first epoch and rest, and epochs.
 
     Each are two numbers: by the clock on the wall, and of all processors.

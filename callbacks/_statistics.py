@@ -1,8 +1,8 @@
 """The statistics of one step's gradients, of one epoch's weights, of one batch's activations: pure functions."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -133,31 +133,37 @@ class ActivationStatistics(NamedTuple):
     """Number of outputs that are NaN or infinite."""
 
 
-def activation_statistics(activation: str | None, output: Any) -> ActivationStatistics:
-    """Return the statistics of one layer's output, as scalars.
+def activation_statistics(activations: Sequence[str | None], outputs: Any) -> ActivationStatistics:
+    """Return the statistics of the outputs of n layers, all of one shape.
 
     Args:
-        activation: name of the layer's activation.
-        output: what the layer returned, a tensor of shape (samples, ..., units); of several, the first counts.
+        activations: (n,), the names of the layers' activations.
+        outputs: tensor of shape (n, samples, ..., units).
     """
-    output = ops.cast(keras.tree.flatten(output)[0], "float32")
-    is_finite = ops.isfinite(output)
-    count = ops.maximum(ops.sum(ops.cast(is_finite, "float32")), 1.0)
-    values = ops.where(is_finite, output, 0.0)
-    mean = ops.sum(values) / count
-    deviation = ops.where(is_finite, output - mean, 0.0)
-    saturated_fraction = dead_fraction = ops.full((), float("nan"))
-    if activation in SATURATING_ACTIVATIONS:
-        distance = ops.absolute(values if activation == "tanh" else 2 * values - 1)
-        is_saturated = ops.logical_and(is_finite, distance > SATURATED_OUTPUT)
-        saturated_fraction = ops.sum(ops.cast(is_saturated, "float32")) / count
-    if activation in RELU_ACTIVATIONS:
-        is_dead = ops.all(output == 0, axis=tuple(range(len(output.shape) - 1)))
-        dead_fraction = ops.mean(ops.cast(is_dead, "float32"))
+    outputs = ops.cast(outputs, "float32")
+    matrix = ops.reshape(outputs, (len(activations), -1))
+    is_finite = ops.isfinite(matrix)
+    values = ops.where(is_finite, matrix, 0.0)
+    is_sigmoid = np.array([name == "sigmoid" for name in activations])[:, None]
+    distance = ops.absolute(ops.where(is_sigmoid, 2 * values - 1, values)) if is_sigmoid.any() else ops.absolute(values)
+    is_saturated = ops.logical_and(is_finite, distance > SATURATED_OUTPUT)
+    rows = [values, *(ops.cast(row, "float32") for row in (is_finite, ops.logical_not(is_finite), is_saturated))]
+    total, finite, nonfinite, saturated = ops.unstack(ops.sum(ops.stack(rows), axis=2))  # faster than four sums
+    count = ops.maximum(finite, 1.0)
+    mean = total / count
+    deviation = ops.where(is_finite, matrix - mean[:, None], 0.0)
+    dead_fraction = ops.zeros_like(mean)
+    if any(name in RELU_ACTIVATIONS for name in activations):
+        is_dead = ops.all(outputs == 0, axis=tuple(range(1, len(outputs.shape) - 1)))
+        dead_fraction = ops.mean(ops.cast(is_dead, "float32"), axis=1)
+
+    def where_one_of(names: Sequence[str], values: Any) -> Any:
+        return ops.where(np.array([name in names for name in activations]), values, float("nan"))
+
     return ActivationStatistics(
-        std=ops.sqrt(ops.sum(deviation * deviation) / count),
+        std=ops.sqrt(ops.sum(deviation * deviation, axis=1) / count),
         mean=mean,
-        saturated_fraction=saturated_fraction,
-        dead_fraction=dead_fraction,
-        nonfinite=ops.sum(ops.cast(ops.logical_not(is_finite), "float32")),
+        saturated_fraction=where_one_of(SATURATING_ACTIVATIONS, saturated / count),
+        dead_fraction=where_one_of(RELU_ACTIVATIONS, dead_fraction),
+        nonfinite=nonfinite,
     )

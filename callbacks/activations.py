@@ -1,7 +1,9 @@
 """ActivationMonitor: the health of every activation on a fixed batch, epoch by epoch."""
 
 import contextlib
+import math
 import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -14,52 +16,46 @@ from .evidence import QUANTITIES
 from .keras_internals import after_call, nonlinear_layers, nonlinearity, unused_name
 from .monitor import Monitor
 
+MAX_TOGETHER = 2**20
+"""Outputs of layers, in numbers, whose statistics are computed together at most: for more, memory would be needed."""
 
-class ActivationProbe:
-    """Computes statistics of the outputs of every layer with an activation on a fixed batch.
+
+def probe_reading(model: keras.Model, batch: Any) -> tuple[list[str], Callable[[], np.ndarray]]:
+    """Return what computes statistics of the outputs of every layer with an activation on a fixed batch.
 
     The batch goes through the model as in `predict` (dropout off, batch normalization on its moving averages), so
     nothing of the model or of its random streams changes. It is compiled once; each call sees the values that the
     model's variables have then.
 
-    >>> probe = ActivationProbe(model, x_test[:256])
-    >>> probe.layers
-    ['dense_1', 'dense_2']
-    >>> probe()["dead_fraction"]                 # input to output
+    >>> layers, reading = probe_reading(model, x_test[:256])
+    >>> ActivationStatistics(*reading()).dead_fraction                 # input to output
     array([0.2, 0.4])
 
     Args:
         model: a built `keras.Model`.
         batch: a batch of the model's inputs, as `model(batch)` takes it.
 
-    Attributes:
-        layers: list of str, the layers with an activation in the order in which they are called; a layer called
-            twice is there twice.
+    Returns:
+        The names of these layers in the order in which they are called, a layer called twice twice; and a function
+        that returns the fields of `ActivationStatistics`, (fields, layers).
 
     Raises:
         ValueError: if no layer of the model has an activation.
     """
+    batch = keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
+    watched = nonlinear_layers(model)
+    if not watched:
+        raise NothingToWatchError(f"Model {model.name!r} has no layer with an activation to watch.")
+    names: list[str] = []
 
-    def __init__(self, model: keras.Model, batch: Any) -> None:
-        self.layers: list[str] = []
-        self._model = model
-        self._batch = keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
-        self._watched = nonlinear_layers(model)
-        if not self._watched:
-            raise NothingToWatchError(f"Model {model.name!r} has no layer with an activation to watch.")
-        self._compiled = backend.compiled(model.variables, self._statistics)
-
-    def __call__(self) -> dict[str, np.ndarray]:
-        """Return a dict of each quantity of `ActivationMonitor.history` to a float64 array of shape (layers,)."""
-        return ActivationStatistics(*self._compiled().astype("float64"))._asdict()
-
-    def _statistics(self) -> Any:
-        """Pass the batch through the model; returns the fields of `ActivationStatistics`, (fields, layers)."""
-        layers, statistics = statistics_by_call(self._model, self._watched, self._batch)
-        self.layers = []
+    def statistics() -> Any:
+        names.clear()
+        layers, found = statistics_by_call(model, watched, batch)
         for layer in layers:
-            self.layers.append(unused_name(layer.name, self.layers))
-        return statistics
+            names.append(unused_name(layer.name, names))
+        return found
+
+    return names, backend.compiled(model.variables, statistics)
 
 
 def statistics_by_call(
@@ -69,15 +65,37 @@ def statistics_by_call(
 
     Returns:
         The watched layers in the order in which they are called, a layer called twice twice; and the fields of
-        `ActivationStatistics` for each of these calls, (fields, calls).
+        `ActivationStatistics` for each of these calls, (fields, calls). Of several outputs of a layer the first counts.
     """
     calls: list[tuple[keras.layers.Layer, Any]] = []
+
+    def first(output: Any) -> Any:
+        return keras.tree.flatten(output)[0]
+
     with contextlib.ExitStack() as hooks:
         for layer in watched:
-            hooks.enter_context(after_call(layer, lambda layer, output: calls.append((layer, output))))
+            hooks.enter_context(after_call(layer, lambda layer, output: calls.append((layer, first(output)))))
         model(batch, training=False)
-    columns = [keras.ops.stack(activation_statistics(nonlinearity(layer), output)) for layer, output in calls]
-    return [layer for layer, _ in calls], keras.ops.stack(columns, axis=1)
+    columns: dict[int, Any] = {}
+    for places in _of_one_shape([output for _, output in calls]):
+        activations = [nonlinearity(calls[i][0]) for i in places]
+        found = activation_statistics(activations, keras.ops.stack([calls[i][1] for i in places]))
+        columns |= zip(places, keras.ops.unstack(keras.ops.stack(found), axis=1), strict=True)
+    return [layer for layer, _ in calls], keras.ops.stack([columns[i] for i in range(len(calls))], axis=1)
+
+
+def _of_one_shape(outputs: Sequence[Any]) -> list[list[int]]:
+    """The places of outputs whose statistics are computed together: of one shape, and few enough for the memory."""
+    groups: list[list[int]] = []
+    latest: dict[Any, list[int]] = {}
+    for place, output in enumerate(outputs):
+        shape = tuple(output.shape)
+        group = latest.get((shape, output.dtype))
+        if group is None or None in shape or (len(group) + 1) * math.prod(shape) > MAX_TOGETHER:
+            group = latest[shape, output.dtype] = []
+            groups.append(group)
+        group.append(place)
+    return groups
 
 
 class ActivationMonitor(Monitor):
@@ -112,20 +130,21 @@ class ActivationMonitor(Monitor):
 
     QUANTITIES = QUANTITIES["activation"]
     PREFIX = "activation"
-    _OF_A_FIT = (*Monitor._OF_A_FIT, "_compiled_probe")
 
     def __init__(self, probe: Any, log_dir: str | os.PathLike | None = None, all_scalars: bool = False) -> None:
         super().__init__(log_dir, all_scalars=all_scalars)
         self.probe = keras.tree.map_structure(keras.ops.convert_to_tensor, probe)
-        self._compiled_probe: ActivationProbe | None = None
 
     def _watch(self) -> None:
         layers = nonlinear_layers(self.model)
         if layers and all(layer.quantization_mode for layer in layers):
             raise NothingToWatchError("All layers with an activation are quantized: their outputs are not seen.")
-        self._compiled_probe = ActivationProbe(self.model, self.probe)
-        self.begin(self._compiled_probe.layers)
+        names, reading = probe_reading(self.model, self.probe)
+        assert self.epoch_end is not None
+        self.epoch_end.add(self, reading)
+        self.begin(names)
 
     def _look(self, epoch: int) -> None:
-        assert self._compiled_probe is not None
-        self.record(epoch, self._compiled_probe())
+        assert self.epoch_end is not None
+        statistics = ActivationStatistics(*self.epoch_end.read(self).astype("float64"))
+        self.record(epoch, statistics._asdict())

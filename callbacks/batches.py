@@ -9,6 +9,7 @@ import keras
 
 from . import backend
 from ._batch_statistics import array_statistics, features_of, joined, no_statistics
+from ._epoch_end import EpochEnd
 from .evidence import ArrayFacts, ArrayStatistics
 
 MAX_BATCHES_AT_FIRST, MAX_BATCHES = 200, 8
@@ -40,6 +41,7 @@ class BatchRecorder:
         self._samplers = {True: recording.sampler(), False: recording.sampler()}  # of predictions, and of data
         self._seen: dict[tuple[str, str], backend.Accumulator] = {}
         self._shapes: dict[tuple[str, str], tuple[int | None, ...]] = {}
+        self._joined: int | None = None  # number of predictions that are read where an epoch ends
 
     @contextlib.contextmanager
     def listen(self) -> Iterator[None]:
@@ -68,11 +70,25 @@ class BatchRecorder:
 
     def read(self, role: str) -> list[ArrayFacts]:
         """Return the statistics so far of the arrays with this role, "predictions" or one of `DATA`."""
-        return [
-            ArrayFacts.of(key[1], self._shapes[key], accumulator.read())
-            for key, accumulator in self._seen.items()
-            if key[0] == role
-        ]
+        return self._facts(role, [accumulator.read() for _, accumulator in self._of(role)])
+
+    def join(self, end: EpochEnd) -> None:
+        """Have the predictions read together with what else is read where an epoch ends, all that were seen by now."""
+        seen = self._of("predictions")
+        if self._joined != len(seen):
+            self._joined = len(seen)
+            end.add(self, self._recording.reading([*self._samplers.values(), *(one for _, one in seen)]))
+
+    def predictions(self, end: EpochEnd) -> list[ArrayFacts]:
+        """Return the statistics of the predictions of the epoch that ends."""
+        return self._facts("predictions", end.read(self)[len(self._samplers) :])
+
+    def _of(self, role: str) -> list[tuple[tuple[str, str], backend.Accumulator]]:
+        return [(key, accumulator) for key, accumulator in self._seen.items() if key[0] == role]
+
+    def _facts(self, role: str, statistics: list[ArrayStatistics]) -> list[ArrayFacts]:
+        keys = [key for key, _ in self._of(role)]
+        return [ArrayFacts.of(key[1], self._shapes[key], one) for key, one in zip(keys, statistics, strict=True)]
 
     def _take(self, **batch: Any) -> None:
         """Record one step's batch, or a part of it, if it is one of those sampled.

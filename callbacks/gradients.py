@@ -146,6 +146,8 @@ class GradientMonitor(Monitor):
         self.sampled_elements = {name: count for name, count in counts if count is not None}
         self.begin(list(watched), QUANTITIES["gradient"] if self._recorder.clipping else self.QUANTITIES)
         self._recorder.begin_epoch((self.params or {}).get("steps"))
+        assert self.epoch_end is not None
+        self.epoch_end.add(self, self._recorder.reading)
         self._keep_facts()
 
     def _keep_facts(self) -> None:
@@ -186,7 +188,8 @@ class GradientMonitor(Monitor):
     def _look(self, epoch: int) -> None:
         recorder = self._recorder
         assert recorder is not None
-        seen = recorder.read()
+        assert self.epoch_end is not None
+        seen = recorder.seen(self.epoch_end.read(self))
         self._has_heard = self._has_heard or seen.begun > 0
         if self._has_heard:
             self._trouble = None
@@ -194,21 +197,22 @@ class GradientMonitor(Monitor):
             name = type(self._listened).__name__
             told = f"The optimizer it listened to, {name}, was handed none."
             self._trouble = f"saw no gradient: {told} {self._how_to_name_one()}"
-        totals = GradientStatistics(*seen.totals.sums)
-        handed = sorted(recorder.handed) or list(range(len(totals.finite)))
-        nonfinite = np.full_like(totals.nonfinite, np.nan)
-        nonfinite[handed] = totals.nonfinite[handed]
-        finite = np.where(totals.finite > 0, totals.finite, np.nan)
+        sums = GradientStatistics(*seen.totals.sums)
+        got_none = sums.finite == 0
+        means = GradientStatistics(*(seen.totals.sums / np.where(got_none, np.nan, sums.finite)))
+        handed = sorted(recorder.handed) or list(range(len(got_none)))
+        nonfinite = np.full_like(sums.nonfinite, np.nan)
+        nonfinite[handed] = sums.nonfinite[handed]
         row = {
-            "abs_mean": totals.abs_mean / finite,
-            "mean": totals.mean / finite,
-            "l2": totals.l2 / finite,
-            "max": np.where(np.isnan(finite), np.nan, seen.totals.max),
-            "zero_fraction": totals.zero_fraction / finite,
+            "abs_mean": means.abs_mean,
+            "mean": means.mean,
+            "l2": means.l2,
+            "max": np.where(got_none, np.nan, seen.totals.max),
+            "zero_fraction": means.zero_fraction,
             "nonfinite": nonfinite,
         }
         if recorder.clipping:
-            row["clipped_fraction"] = totals.clipped / finite
+            row["clipped_fraction"] = means.clipped
         counts = {"sampled_steps": int(seen.totals.sampled)}
         if recorder.is_loss_scaled:
             counts["skipped_steps"] = seen.begun - seen.applied
@@ -254,6 +258,7 @@ class _Recorder:
         wants_sample: whether to keep gradient elements for histograms.
 
     Attributes:
+        reading: what `EpochEnd` takes: it returns the totals, and the numbers of steps.
         expected_steps: number of steps that the next epoch is expected to have, or None.
         sampled_elements: list of the number of elements of each kernel that are looked at, None where it is all.
         sample: `HistogramSample`, or None.
@@ -287,6 +292,8 @@ class _Recorder:
         if self.is_loss_scaled:
             self._begun = recording.sampler()
             self._applied = recording.accumulator(np.zeros(()), lambda count, one: count + one)
+        counted: list[Any] = [self._begun, self._applied] if self.is_loss_scaled else []
+        self.reading = recording.reading([self._totals, self._sampler, *counted])
         self.handed: set[int] = set()
         self.expected_steps: int | None = None
 
@@ -301,12 +308,11 @@ class _Recorder:
         if self.sample is not None:
             self.sample.reset()
 
-    def read(self) -> _Epoch:
-        """Return what was recorded of the epoch."""
-        steps = self._sampler.read()
-        if self.is_loss_scaled:
-            return _Epoch(self._totals.read(), self._begun.read(), int(self._applied.read()))
-        return _Epoch(self._totals.read(), steps, steps)
+    def seen(self, read: list[Any]) -> _Epoch:
+        """Return what was recorded of the epoch, of what `reading` returned."""
+        totals, steps = read[:2]
+        begun, applied = read[2:] or (steps, steps)
+        return _Epoch(totals, begun, int(applied))
 
     def count_begun(self, gradients: list[Any], variables: list[keras.Variable]) -> None:
         """Count a step that loss scaling may still drop."""

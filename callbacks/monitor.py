@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from . import backend, plots
+from ._epoch_end import EpochEnd
 from ._guard import GuardedCallback
 from .keras_internals import is_built
 from .tensorboard import LayerArray, RunReader, SummaryWriter
@@ -60,7 +61,7 @@ class Monitor(GuardedCallback):
     CHARTED: tuple[str, ...] = ()
     PREFIX = ""
     HISTOGRAM_SUFFIX = ""
-    _OF_A_FIT: tuple[str, ...] = ("_writer", "_tap", "_listener")
+    _OF_A_FIT: tuple[str, ...] = ("_writer", "_tap", "_listener", "epoch_end")
 
     def __init__(
         self, log_dir: str | os.PathLike | None = None, histogram_freq: int = 0, all_scalars: bool = False
@@ -80,6 +81,7 @@ class Monitor(GuardedCallback):
         self._is_first_epoch = True  # of a `fit`
         self._writer: SummaryWriter | None = None
         self._tap: TrainFunctionTap | None = None
+        self.epoch_end: EpochEnd | None = None
         self._listener: Callable[[], contextlib.AbstractContextManager] | None = None  # what `_tap` was given
 
     @property
@@ -96,13 +98,21 @@ class Monitor(GuardedCallback):
     def history(self) -> dict[str, np.ndarray]:
         """Dict of float arrays of shape (epochs, layers), one for each quantity."""
         columns = self._columns
+        if not self._recorded:
+            return {name: np.zeros((0, len(columns))) for name in self.quantities}
         rows = [epoch.statistics for epoch in self._recorded]
-        shape = (len(rows), len(columns))
-        return {name: np.array([row[name][columns] for row in rows]).reshape(shape) for name in self.quantities}
+        shape = (len(rows), len(self._names))
+        return {
+            name: np.concatenate([row[name] for row in rows]).reshape(shape)[:, columns] for name in self.quantities
+        }
 
     def latest(self, quantity: str) -> np.ndarray:
         """Return a quantity of the last epoch recorded, an array of shape (layers,); empty where there is none."""
         return self._recorded[-1].statistics[quantity][self._columns] if self._recorded else np.zeros(0)
+
+    def latest_count(self, name: str) -> int | None:
+        """Return a count of the last epoch recorded; None where there is none."""
+        return int(self._recorded[-1].counts[name]) if self._recorded else None
 
     @property
     def _columns(self) -> list[int]:
@@ -120,10 +130,13 @@ class Monitor(GuardedCallback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Forget what an earlier `fit` recorded of this epoch and later ones; keep what came before."""
-        del self._recorded[sum(recorded.number < epoch for recorded in self._recorded) :]
+        while self._recorded and self._recorded[-1].number >= epoch:
+            self._recorded.pop()
         super().on_epoch_begin(epoch, logs)
 
     def _epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        if self.epoch_end is not None:
+            self.epoch_end.forget()
         if self._is_first_epoch and epoch > 0 and self._writer is not None:
             self._writer.resume(epoch)
             if not self._recorded:
@@ -146,6 +159,7 @@ class Monitor(GuardedCallback):
 
     def _train_begin(self, logs: dict | None = None) -> None:
         self._is_watching, self._is_first_epoch = False, True
+        self.epoch_end = EpochEnd.of(self)
         if is_built(self.model):
             self._begin_watching()
 
@@ -225,11 +239,12 @@ class Monitor(GuardedCallback):
         self._recorded.append(_RecordedEpoch(epoch, row, counts, columns))
         if self._writer is not None:
             layers = [(i, self._names[i]) for i in columns]
-            is_layer = np.isin(np.arange(len(self._names)), columns)
-            arrays = {
-                f"{self.PREFIX}_{name}": LayerArray(self._names, np.where(is_layer, values, np.nan))
-                for name, values in row.items()
-            }
+            arrays = {f"{self.PREFIX}_{name}": LayerArray(self._names, values) for name, values in row.items()}
+            if len(columns) < len(self._names):
+                is_layer = np.isin(np.arange(len(self._names)), columns)
+                arrays = {
+                    tag: LayerArray(self._names, np.where(is_layer, one.values, np.nan)) for tag, one in arrays.items()
+                }
             charted = row if self.all_scalars else self.CHARTED
             scalars = {f"{name}/{layer}": row[name][i] for name in charted for i, layer in layers}
             self._writer.write(

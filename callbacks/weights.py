@@ -1,7 +1,7 @@
 """WeightNormMonitor: how large each kernel is and how far it moved, epoch by epoch."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -76,13 +76,15 @@ class WeightNormMonitor(Monitor):
         watched = kernels(self.model)
         self._kernels = _KernelReader([*watched.values()])
         self.begin(list(watched))
+        assert self.epoch_end is not None
+        self.epoch_end.add(self, self._kernels.reading)
         counts = zip(watched, self._kernels.sampled, strict=True)
         self.sampled_elements = {name: count for name, count in counts if count is not None}
         self._begin_to_compare()
 
     def _begin_to_compare(self) -> None:
         assert self._kernels is not None
-        self._before = self._kernels.read()
+        self._before = self._kernels.told_apart(self._kernels.reading())
         self._l1_before = l1_norms(self._before.elements, self._kernels.starts)[0] * self._kernels.scale
 
     def _epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -102,7 +104,8 @@ class WeightNormMonitor(Monitor):
         assert self._kernels is not None
         assert self._before is not None
         assert self._l1_before is not None
-        after = self._kernels.read()
+        assert self.epoch_end is not None
+        after = self._kernels.told_apart(self.epoch_end.read(self))
         statistics = weight_statistics(
             self._before.elements, after.elements, self._kernels.starts, self._l1_before, self._kernels.scale
         )
@@ -129,7 +132,8 @@ class _KernelReader:
 
     Attributes:
         sampled: list of the number of elements that are looked at, None where it is all.
-        starts: (kernels,), where each kernel's elements begin in what `read` returns.
+        reading: what `EpochEnd` takes; it returns one array, of which `told_apart` makes `_Kernels`.
+        starts: (kernels,), where each kernel's elements begin in it.
         scale: (kernels,), how many times as many elements the kernel has.
     """
 
@@ -140,12 +144,16 @@ class _KernelReader:
         counts = [count or size for size, count in zip(sizes, self.sampled, strict=True)]
         self.starts = np.cumsum([0, *counts[:-1]])
         self.scale = np.array(sizes) / counts
-        self._read_compiled: Callable[[], np.ndarray] | None = None
         if backend.READS_TOGETHER or any(self.sampled):
-            self._read_compiled = backend.compiled(self._watched, self._compiled)
+            self.reading = backend.compiled(self._watched, self._compiled)
+        else:
+            self.reading = backend.host_reading(self._read_one_by_one)
+
+    def _read_one_by_one(self) -> np.ndarray:
+        return np.concatenate([backend.array_of(kernel).ravel() for kernel in self._watched])
 
     def _compiled(self) -> Any:
-        """What `read` returns, as one tensor: the elements, then of each kernel the number that is not finite."""
+        """What `reading` returns, as one tensor: the elements, then of each kernel the number that is not finite."""
         vectors = [keras.ops.reshape(keras.ops.cast(kernel.value, "float32"), (-1,)) for kernel in self._watched]
         chosen = [
             vector if places is None else backend.elements_at(vector, places)
@@ -154,14 +162,10 @@ class _KernelReader:
         large = [vector for vector, count in zip(vectors, self.sampled, strict=True) if count is not None]
         return keras.ops.concatenate([*chosen, *([backend.sums_and_nonfinite(large)[1]] if large else [])])
 
-    def read(self) -> _Kernels:
-        """Return what is looked at of the kernels now."""
+    def told_apart(self, found: np.ndarray) -> _Kernels:
+        """Return what `reading` found."""
         nonfinite = np.zeros(len(self.sampled))
-        if self._read_compiled is None:
-            vectors = [backend.array_of(kernel).ravel() for kernel in self._watched]
-            return _Kernels(np.concatenate(vectors, dtype="float64"), nonfinite)
         is_large = [count is not None for count in self.sampled]
-        found = self._read_compiled()
         end = len(found) - sum(is_large)
         nonfinite[is_large] = found[end:]
         return _Kernels(found[:end].astype("float64"), nonfinite)

@@ -7,7 +7,8 @@ step is a pure function in `keras.ops`; these modules know how a step is reached
 - `Sampler`: counts the steps of an epoch and tells which of them are looked at.
 - `Accumulator`: joins what is computed in each of these steps to one value, which is read when the epoch ends.
 - `listen_to_gradients`, `listen_to_batches`: contexts that hand a step's gradients and its batch to a function.
-- `compiled`: a function of variables' values, compiled once, that returns NumPy arrays.
+- `compiled`: makes a reading of a function of variables' values, called once an epoch, that returns a NumPy array;
+  `Recording.reading` makes one of samplers and accumulators, and `together` one function of several readings.
 - and some functions on tensors that `keras.ops` does not have.
 """
 
@@ -40,9 +41,11 @@ compiled = _backend.compiled
 dense = _backend.dense
 elements_at = _backend.elements_at
 have_values = _backend.have_values
+host_reading = _backend.host_reading
 is_batch_array = _backend.is_batch_array
 listen_to_batches = _backend.listen_to_batches
 listen_to_gradients = _backend.listen_to_gradients
 once_computed = _backend.once_computed
 outside_the_step = _backend.outside_the_step
 sums_and_nonfinite = _backend.sums_and_nonfinite
+together = _backend.together

@@ -90,6 +90,10 @@ class Recording:
         self._accumulators.append(Accumulator(self, initial, join))
         return self._accumulators[-1]
 
+    def reading(self, kept: "Sequence[Sampler | Accumulator]") -> "Reading":
+        """Return a reading of what `read` returns of each of them."""
+        return host_reading(lambda: [one.read() for one in kept])
+
     def hand(self, accumulator: "Accumulator", sampler: "Sampler | None", counts: Any, computed: Any) -> None:
         """Make something a result of the step that is traced: what it computed, and whether that counts."""
         assert self._handed is not None
@@ -288,21 +292,63 @@ def listen_to_batches(model: keras.Model, take: Callable[..., None]) -> Iterator
         yield
 
 
-def compiled(variables: Sequence[keras.Variable], function: Callable[[], Any]) -> Callable[[], np.ndarray]:
-    """Return a compiled function that calls `function` on the values that variables have then, and changes none.
+class Reading:
+    """Something that is read where an epoch ends: called, it returns what `finish` makes of an array.
+
+    Args:
+        variables: the variables that are read.
+        function: pure function of their values that returns a tensor, or None.
+        finish: function of that as an array.
+    """
+
+    def __init__(
+        self,
+        variables: Sequence[keras.Variable],
+        function: Callable[[list[Any]], Any],
+        finish: Callable[[np.ndarray], Any],
+    ) -> None:
+        self.variables, self.function, self.finish = list(variables), function, finish
+        self._read = together([self], by_xla=True)
+
+    def __call__(self) -> Any:
+        return self._read()[0]
+
+
+def compiled(variables: Sequence[keras.Variable], function: Callable[[], Any]) -> Reading:
+    """Return a reading that calls `function` on the values that variables have then, and changes none.
 
     Args:
         variables: all variables whose values `function` reads.
-        function: returns a tensor; it is called here already, once.
+        function: returns a tensor, of which the reading makes an array; it is called here already, once.
     """
 
     def stateless(values: list[Any]) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             return function()
 
-    jitted = jax.jit(stateless)
-    jitted.eval_shape([variable.value for variable in variables])
-    return lambda: np.asarray(jitted([variable.value for variable in variables]))
+    jax.eval_shape(stateless, [variable.value for variable in variables])
+    return Reading(variables, stateless, np.asarray)
+
+
+def host_reading(function: Callable[[], Any]) -> Reading:
+    """Return a reading of what a function returns that is not compiled."""
+    return Reading([], lambda _: None, lambda _: function())
+
+
+def together(readings: Sequence[Reading], by_xla: bool) -> Callable[[], list[Any]]:
+    """Return a function that returns what readings return, computed by one compiled function.
+
+    Args:
+        readings: what is read.
+        by_xla: of no meaning here: JAX compiles everything by XLA.
+    """
+    jitted = jax.jit(lambda values: [reading.function(own) for reading, own in zip(readings, values, strict=True)])
+
+    def read() -> list[Any]:
+        found = jitted([[variable.value for variable in reading.variables] for reading in readings])
+        return [reading.finish(one) for reading, one in zip(readings, found, strict=True)]
+
+    return read
 
 
 def array_of(variable: keras.Variable, rows: int | None = None) -> np.ndarray:

@@ -56,6 +56,13 @@ class Recording:
         with self._scope():
             return Accumulator(initial, join)
 
+    def reading(self, kept: "Sequence[Sampler | Accumulator]") -> "Reading":
+        """Return a reading of what `read` returns of each of them; it also begins them anew, for another epoch."""
+        if self.replicas > 1:
+            return host_reading(lambda: [one.read() for one in kept])
+        traced = _traced(lambda: [one.traced_read() for one in kept])
+        return Reading(traced, lambda values: [one.read(value) for one, value in zip(kept, values, strict=True)])
+
     def _scope(self) -> contextlib.AbstractContextManager:
         """The strategy's scope; in a step, which has entered it, it must not be entered again."""
         is_entered = tf.distribute.get_strategy() is self._strategy
@@ -90,15 +97,13 @@ class Sampler:
     def __init__(self, takes_every_step: bool = False) -> None:
         self.takes_every_step = takes_every_step
         self._state = _variable_of_each_replica(np.array([0, 1, NEVER], "int32"))  # steps counted, stride, end
-        self._start: tf.Tensor | None = None
-        self._starts_with = (1, NEVER)
+        self._starts_with: tuple[int, int] | None = (1, NEVER)  # None: it has counted since, or may have
 
     def begin_epoch(self, stride: int = 1, end: int = NEVER) -> None:
         """Count from 0 again."""
-        if self._start is None or self._starts_with != (stride, end):
-            self._starts_with = (stride, end)
-            self._start = tf.constant([0, stride, end])  # to make one takes longer than to assign it
-        self._state.assign(self._start)
+        if self._starts_with != (stride, end):
+            self._state.assign([0, stride, end])
+        self._starts_with = None
 
     def is_due(self) -> Any:
         """Return whether this step is looked at, True or a Boolean tensor; called in a step."""
@@ -120,9 +125,18 @@ class Sampler:
         """Count this step; called in a step."""
         self._state.assign_add([1, 0, 0])
 
-    def read(self) -> int:
-        """Return the number of steps counted in this epoch."""
-        return int(self._state.numpy()[0])
+    def traced_read(self) -> Any:
+        """Return what `read` makes the number of steps of, and count from 0 again; called in a traced function."""
+        state = self._state.read_value()
+        with tf.control_dependencies([state]):
+            self._state.assign(state * [0, 1, 1])
+        return state
+
+    def read(self, state: np.ndarray | None = None) -> int:
+        """Return the number of steps counted in this epoch; `state` is what `traced_read` returned, if it was run."""
+        if state is not None:
+            self._starts_with = (int(state[1]), int(state[2]))
+        return int((self._state.numpy() if state is None else state)[0])
 
 
 class Accumulator:
@@ -142,6 +156,7 @@ class Accumulator:
         self._join = join
         self._initial = self._packed(tf.nest.map_structure(lambda leaf: tf.constant(leaf, tf.float32), initial))
         self._variable = _variable_of_each_replica(self._initial)
+        self._is_empty = True  # whether nothing can have been added
 
     def add(self, compute: Callable[[], Any], at: Sampler | None = None, condition: Any = True) -> None:
         """Join what a step computes to the value; called in a step.
@@ -164,12 +179,22 @@ class Accumulator:
             add()
 
     def reset(self) -> None:
-        """Forget everything."""
-        self._variable.assign(self._initial)
+        """Forget everything: an epoch begins."""
+        if not self._is_empty:
+            self._variable.assign(self._initial)
+        self._is_empty = False
 
-    def read(self) -> Any:
-        """Return the value as NumPy arrays."""
-        return self._unpacked(self._variable.numpy())
+    def traced_read(self) -> Any:
+        """Return what `read` makes the value of, and forget everything; called in a traced function."""
+        vector = self._variable.read_value()
+        with tf.control_dependencies([vector]):
+            self._variable.assign(self._initial)
+        return vector
+
+    def read(self, vector: np.ndarray | None = None) -> Any:
+        """Return the value as NumPy arrays; `vector` is what `traced_read` returned, if it was run."""
+        self._is_empty = vector is not None
+        return self._unpacked(self._variable.numpy() if vector is None else vector)
 
     def _packed(self, value: Any) -> tf.Tensor:
         leaves = tf.nest.flatten(value)
@@ -203,7 +228,27 @@ def listen_to_gradients(
     count_begun: Callable[[list[Any], list[keras.Variable]], None],
 ) -> contextlib.AbstractContextManager:
     """Return a context in which the gradients of each step are handed over, see `before_apply_unscaled`."""
-    return before_apply_unscaled(optimizer, take, count_begun)
+
+    def take_once(gradients: list[Any], variables: list[keras.Variable], is_applied: Any) -> None:
+        if not _is_traced_again(optimizer, variables):
+            take(gradients, variables, is_applied)
+
+    return before_apply_unscaled(optimizer, take_once, count_begun)
+
+
+def _is_traced_again(optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]) -> bool:
+    """Whether the step that is traced makes variables of the optimizer: TensorFlow then traces it again before it runs.
+
+    What is recorded in the first trace is of no use, and with many layers it takes seconds. Builds an optimizer that is
+    not built, as its `apply`, which is called next, would.
+    """
+    if optimizer.built or not tf.inside_function() or tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        return False
+    before = len(optimizer.variables)
+    with keras.name_scope(optimizer.name, caller=optimizer):
+        optimizer.build(variables)
+    optimizer.built = True
+    return len(optimizer.variables) > before
 
 
 def listen_to_batches(model: keras.Model, take: Callable[..., None]) -> contextlib.AbstractContextManager:
@@ -216,20 +261,63 @@ def listen_to_batches(model: keras.Model, take: Callable[..., None]) -> contextl
     return before_compute_loss(model, take)
 
 
-def compiled(variables: Sequence[keras.Variable], function: Callable[[], Any]) -> Callable[[], np.ndarray]:
-    """Return a compiled function that calls `function` on the values that variables have then, and changes none.
+class Reading:
+    """Something that is read where an epoch ends: called, it returns what `finish` makes of arrays.
+
+    Args:
+        traced: concrete function that returns a list of tensors; None where there is nothing to compute.
+        finish: function of a list of arrays.
+    """
+
+    def __init__(self, traced: Any, finish: Callable[[list[np.ndarray]], Any]) -> None:
+        self.traced, self.finish = traced, finish
+
+    def __call__(self) -> Any:
+        return self.finish([] if self.traced is None else [tensor.numpy() for tensor in self.traced()])
+
+
+def _traced(function: Callable[[], list[Any]], by_xla: bool = False) -> Any:
+    return tf.function(function, autograph=False, jit_compile=by_xla).get_concrete_function()
+
+
+def compiled(variables: Sequence[keras.Variable], function: Callable[[], Any]) -> Reading:
+    """Return a reading that calls `function` on the values that variables have then, and changes none.
 
     Args:
         variables: all variables whose values `function` reads.
-        function: returns a tensor; it is called here already, once.
+        function: returns a tensor, of which the reading makes an array; it is called here already, once.
     """
 
-    def stateless() -> Any:
+    def stateless() -> list[Any]:
         with keras.StatelessScope():  # in it nothing that layers keep is assigned, such as the states of an RNN
-            return function()
+            return [function()]
 
-    traced = tf.function(stateless, autograph=False).get_concrete_function()
-    return lambda: traced().numpy()
+    return Reading(_traced(stateless), lambda arrays: arrays[0])
+
+
+def host_reading(function: Callable[[], Any]) -> Reading:
+    """Return a reading of what a function returns that is not compiled."""
+    return Reading(None, lambda _: function())
+
+
+def together(readings: Sequence[Reading], by_xla: bool) -> Callable[[], list[Any]]:
+    """Return a function that returns what readings return, computed by one compiled function.
+
+    Args:
+        readings: what is read.
+        by_xla: whether XLA compiles it, which is worth it only where XLA compiles the train step.
+    """
+    functions = [reading.traced for reading in readings if reading.traced is not None]
+    traced = _traced(lambda: [function() for function in functions], by_xla)
+
+    def read() -> list[Any]:
+        results = iter(traced())
+        return [
+            reading.finish([] if reading.traced is None else [tensor.numpy() for tensor in next(results)])
+            for reading in readings
+        ]
+
+    return read
 
 
 def once_computed(tensors: Sequence[Any]) -> contextlib.AbstractContextManager:

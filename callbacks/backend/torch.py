@@ -40,6 +40,10 @@ class Recording:
         """Return a new accumulator; its arguments are those of `Accumulator`."""
         return Accumulator(initial, join)
 
+    def reading(self, kept: "Sequence[Sampler | Accumulator]") -> Callable[[], list[Any]]:
+        """Return a reading of what `read` returns of each of them."""
+        return lambda: [one.read() for one in kept]
+
     def summed_over_replicas(self, tensors: dict[int, Any]) -> dict[int, Any]:
         """Return the tensors: there is one device."""
         return tensors
@@ -136,7 +140,7 @@ def _not_compiled(function: Callable) -> Callable:
 
 
 def compiled(variables: Sequence[keras.Variable], function: Callable[[], Any]) -> Callable[[], np.ndarray]:
-    """Return a function that calls `function` on the values that variables have then, and changes none.
+    """Return a reading, a function, that calls `function` on the values that variables have then, and changes none.
 
     Args:
         variables: all variables whose values `function` reads.
@@ -149,6 +153,16 @@ def compiled(variables: Sequence[keras.Variable], function: Callable[[], Any]) -
 
     stateless()
     return stateless
+
+
+def host_reading(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a reading of what a function returns: the function."""
+    return function
+
+
+def together(readings: Sequence[Callable[[], Any]], by_xla: bool) -> Callable[[], list[Any]]:
+    """Return a function that returns what readings return; the second argument is of no meaning here."""
+    return lambda: [reading() for reading in readings]
 
 
 def array_of(variable: keras.Variable, rows: int | None = None) -> np.ndarray:

@@ -4,12 +4,14 @@ import contextlib
 import dataclasses
 import math
 import os
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
+from .._epoch_end import EpochEnd
 from .._guard import GuardedCallback
 from ..activations import ActivationMonitor
 from ..batches import BatchRecorder
@@ -26,8 +28,12 @@ from .finding import Finding
 from .wording import after
 
 FIRST_CHECKS = 20
-"""Epochs after each of which the rules are evaluated; then at intervals that grow by 10 %, because evaluating takes
-longer with every epoch recorded, while a single epoch changes less."""
+"""With `stop_on`, epochs after each of which the rules are evaluated; then at intervals that grow by 10 %, because
+evaluating takes longer with every epoch recorded, while a single epoch changes less."""
+
+SHARE_OF_TIME = 0.02
+"""Without `stop_on`, the share of the training's time that goes into evaluating the rules before it ends: nothing but
+what TensorBoard shows meanwhile depends on how often that is."""
 
 
 class Diagnosis(GuardedCallback):
@@ -74,7 +80,7 @@ class Diagnosis(GuardedCallback):
         ValueError: if an argument is invalid, such as a `stop_on` that names no rule.
     """
 
-    _OF_A_FIT = ("_writer", "_tap", "_batches")
+    _OF_A_FIT = ("_writer", "_tap", "_batches", "epoch_end")
 
     def __init__(
         self,
@@ -102,6 +108,7 @@ class Diagnosis(GuardedCallback):
         self._outputs: list[str] = []  # names of the predictions
         self._batches: BatchRecorder | None = None
         self._tap: TrainFunctionTap | None = None
+        self.epoch_end: EpochEnd | None = None
         self._has_seen_data = False
         self._was_built = True  # when training began
         self._is_first_epoch = True  # of a `fit`
@@ -109,7 +116,8 @@ class Diagnosis(GuardedCallback):
         self._findings: list[Finding] = []
         self._judged: Any = None  # the epochs and facts that `_findings` are about
         self._written: list[str] = []  # the rules that TensorBoard was told of last
-        self._next_check = 0
+        self._next_check = 0  # with `stop_on`: a number of epochs
+        self._next_check_at = 0.0  # without: a time
         self._stopped_by: str | None = None
         self._writer: SummaryWriter | None = None
         for monitor in filter(None, (self.gradients, self.weights, self.activations)):
@@ -173,8 +181,10 @@ class Diagnosis(GuardedCallback):
             watching.append(self.activations)
         self._monitors = keras.callbacks.CallbackList(watching, model=self.model, **(self.params or {}))
         self._monitors.on_train_begin(logs)
+        self.epoch_end = next((one.epoch_end for one in watching if one.epoch_end), None) or EpochEnd(self.model)
         self._facts = self._model_facts()
-        self._next_check, self._written, self._stopped_by = 0, [], None
+        self._next_check, self._next_check_at = 0, 0.0
+        self._written, self._stopped_by = [], None
         self._is_first_epoch = True
         self._said, self._has_seen_data, self._judged = set(), False, None
         if self.log_dir is not None and self._writer is None:
@@ -240,8 +250,11 @@ class Diagnosis(GuardedCallback):
 
     def _epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._monitors.on_epoch_begin(epoch, logs)
-        self._metrics = {recorded: row for recorded, row in self._metrics.items() if recorded < epoch}
-        self._predictions = {recorded: row for recorded, row in self._predictions.items() if recorded < epoch}
+        if self.epoch_end is not None:
+            self.epoch_end.forget()
+        for recorded in (self._metrics, self._predictions):
+            while recorded and next(reversed(recorded)) >= epoch:  # an earlier `fit` recorded it
+                recorded.popitem()
         if self._is_first_epoch and epoch > 0 and not self._metrics and self.log_dir is not None:
             self._recall(epoch)
         self._is_first_epoch = False
@@ -267,32 +280,41 @@ class Diagnosis(GuardedCallback):
                     self._predictions[before] = {name: values[row].tolist() for name, values in recorded.items()}
 
     def _epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        assert self._batches is not None
+        assert self.epoch_end is not None
+        self._read_data()
+        self._batches.join(self.epoch_end)
         self._monitors.on_epoch_end(epoch, logs)
+        predictions = self._batches.predictions(self.epoch_end)
         self._metrics[epoch] = scalar_metrics(logs)
         is_first = len(self._metrics) == 1
-        self._read_data()
-        predictions = self._batches.read("predictions") if self._batches is not None else []
         self._outputs = [one.name for one in predictions]
         self._predictions[epoch] = {
             "lowest": [one.minimum for one in predictions],
             "highest": [one.maximum for one in predictions],
             "spread": [one.spread if one.samples > one.batches else math.nan for one in predictions],
         }
-        counts = self.gradients.sampled_steps_history
         self._facts["seen_all"] = True
-        self._facts["sampled_steps"] = int(counts[-1]) if len(counts) else None
+        self._facts["sampled_steps"] = self.gradients.latest_count("sampled_steps")
         if is_first and self._facts["planned_epochs"] != 1:
             self._judge_early("after the first epoch")
         recorded = len(self._metrics)
         is_last = epoch + 1 == self._facts["planned_epochs"]
         is_finite = math.isfinite(self._metrics[epoch].get("loss", 0.0)) and not self.weights.latest("nonfinite").any()
         has_error = any(finding.severity == "error" for finding in self._findings)
-        if recorded >= self._next_check or is_last or (not is_finite and not has_error):
-            self._next_check = recorded + max(1, (recorded - FIRST_CHECKS) // 10)
+        if self._is_check_due(recorded) or is_last or (not is_finite and not has_error):
+            begins = time.perf_counter()
             if [finding.rule for finding in self.findings] != self._written:
                 self._write_report(epoch)
             self._stop_if_asked()
+            ends = time.perf_counter()
+            self._next_check = recorded + max(1, (recorded - FIRST_CHECKS) // 10)
+            self._next_check_at = ends + (ends - begins) / SHARE_OF_TIME
         self._write_epoch(epoch, with_facts=is_first or is_last)
+
+    def _is_check_due(self, recorded: int) -> bool:
+        """Whether the rules are evaluated after this epoch, of which so many were recorded."""
+        return recorded >= self._next_check if self.stop_on else time.perf_counter() >= self._next_check_at
 
     def _write_epoch(self, epoch: int, with_facts: bool) -> None:
         if self._writer is None:

@@ -31,6 +31,7 @@ from tensorboard.plugins.image import metadata as image_plugin
 from tensorboard.plugins.scalar import metadata as scalar_plugin
 from tensorboard.plugins.text import metadata as text_plugin
 
+from . import messages
 from .records import framed
 
 BUCKETS = 30
@@ -101,7 +102,8 @@ class SummaryWriter:
         try:
             log_dir.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("wb")
-            self._add(event_pb2.Event(file_version="brain.Event:2"), _event(0, [_layout()]))
+            version = event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2")
+            self._add(version.SerializeToString(), messages.event(0, [messages.value(_layout())]))
         except OSError as error:
             self._give_up("cannot be written", error)
 
@@ -134,16 +136,16 @@ class SummaryWriter:
         """
         if self._failed:
             return
-        ours = [self._value(LAYERS + name, *_layer_array(array)) for name, array in (arrays or {}).items()]
-        ours += [self._value(LAYERS + name, *_facts(fact)) for name, fact in (facts or {}).items()]
-        ours += [summary_pb2.Summary.Value(tag=tag, simple_value=number) for tag, number in (counts or {}).items()]
-        others = [*values]
-        others += [summary_pb2.Summary.Value(tag=tag, simple_value=number) for tag, number in (scalars or {}).items()]
-        others += [self._value(tag, *_image(image)) for tag, image in (images or {}).items()]
-        others += [self._value(tag, TEXT, _string(text)) for tag, text in (texts or {}).items()]
-        large = [self._value(tag, *_histogram(array)) for tag, array in (histograms or {}).items()]
+        with np.errstate(over="ignore"):
+            ours = [self._layer_array(LAYERS + name, array) for name, array in (arrays or {}).items()]
+            ours += [self._value(LAYERS + name, *_facts(fact)) for name, fact in (facts or {}).items()]
+            ours += messages.scalars(counts or {})
+            others = [messages.value(value) for value in values] + messages.scalars(scalars or {})
+            others += [self._value(tag, *_image(image)) for tag, image in (images or {}).items()]
+            others += [self._value(tag, TEXT, _string(text)) for tag, text in (texts or {}).items()]
+            large = [self._value(tag, *_histogram(array)) for tag, array in (histograms or {}).items()]
         try:
-            self._add(*(_event(step, group) for group in (ours, others, large) if group))
+            self._add(*(messages.event(step, group) for group in (ours, others, large) if group))
             self._path.stat()  # writing to an open file that was deleted raises nothing
         except OSError as error:
             self._give_up("can no longer be written", error)
@@ -157,8 +159,9 @@ class SummaryWriter:
             return
         self._resumed_at = step
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        event = event_pb2.Event(wall_time=time.time(), step=step, session_log=start)
         try:
-            self._add(event_pb2.Event(step=step, session_log=start))
+            self._add(event.SerializeToString())
         except OSError as error:
             self._give_up("can no longer be written", error)
 
@@ -187,21 +190,24 @@ class SummaryWriter:
                 with contextlib.suppress(OSError):  # every event was flushed, or warned about
                     self._file.close()
 
-    def _value(
-        self, tag: str, metadata: summary_pb2.SummaryMetadata, tensor: tensor_pb2.TensorProto
-    ) -> summary_pb2.Summary.Value:
+    def _value(self, tag: str, metadata: summary_pb2.SummaryMetadata, tensor: tensor_pb2.TensorProto) -> bytes:
         """A value; its first in the file says what it is, as TensorBoard reads it, and the next one if that changes."""
         value = summary_pb2.Summary.Value(tag=tag, tensor=tensor)
         if self._described.get(tag) != metadata.plugin_data.content:
             self._described[tag] = metadata.plugin_data.content
             value.metadata.CopyFrom(metadata)
-        return value
+        return messages.value(value)
 
-    def _add(self, *events: event_pb2.Event) -> None:
+    def _layer_array(self, tag: str, array: LayerArray) -> bytes:
+        metadata = _of_layers(tuple(array.names))
+        if self._described.get(tag) != metadata.plugin_data.content:
+            return self._value(tag, metadata, messages.array_message(array.values))
+        return messages.array(tag, array.values)
+
+    def _add(self, *events: bytes) -> None:
         assert self._file is not None
         for event in events:
-            event.wall_time = time.time()
-            self._file.write(framed(event.SerializeToString()))
+            self._file.write(framed(event))
         self._file.flush()
 
 
@@ -223,18 +229,6 @@ def _ours(content: Any = None) -> summary_pb2.SummaryMetadata:
     """Metadata of what the tab Layers reads; `content` is what JSON can hold."""
     data = summary_pb2.SummaryMetadata.PluginData(plugin_name=PLUGIN, content=json.dumps(content).encode())
     return summary_pb2.SummaryMetadata(plugin_data=data)
-
-
-def _event(step: int, values: Iterable[summary_pb2.Summary.Value]) -> event_pb2.Event:
-    return event_pb2.Event(step=step, summary=summary_pb2.Summary(value=values))
-
-
-def _layer_array(array: LayerArray) -> tuple[summary_pb2.SummaryMetadata, tensor_pb2.TensorProto]:
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
-        content = np.asarray(array.values).astype("<f4").tobytes()
-    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_content=content)
-    tensor.tensor_shape.dim.add(size=len(array.names))
-    return _of_layers(tuple(array.names)), tensor
 
 
 def _facts(facts: Any) -> tuple[summary_pb2.SummaryMetadata, tensor_pb2.TensorProto]:

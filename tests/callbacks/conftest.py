@@ -38,10 +38,9 @@ def tutorial_runs(tmp_path_factory):
 
     Tests that use it are marked as `slow`, and with `xdist_group("tutorial_runs")`, so that they are trained once.
     """
+    pytest.importorskip("tensorflow", reason="the tutorials are on TensorFlow")
     from tutorials.lab import two_circles
     from tutorials.vanishing import deep_relu, deep_tanh
-
-    import keras
 
     from callbacks import Diagnosis
 

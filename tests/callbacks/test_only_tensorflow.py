@@ -12,6 +12,7 @@ from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
 
 from callbacks import Diagnosis, GradientMonitor, WeightNormMonitor, backend
 from callbacks._batch_statistics import array_statistics
+from callbacks._epoch_end import EpochEnd
 from tests.callbacks.same_training import END, Subclassed, X, Y, assert_same_training, fit, sequential
 
 
@@ -278,3 +279,15 @@ def test_the_scales_of_batch_normalization_are_trained_the_same():
 
     _, told = assert_same_training(build, GradientMonitor(), x=images, y=classes, epochs=1)
     assert told == []
+
+
+def test_what_xla_cannot_compile_is_read_without_it():
+    """Where XLA compiles the train step it compiles what is read too, but knows no strings."""
+    model = sequential(jit_compile=True)
+    end = EpochEnd(model)
+    end.add("strings", backend.compiled([], lambda: tf.strings.length(tf.strings.as_string(tf.random.uniform([3])))))
+    end.add("numbers", backend.compiled([], lambda: tf.zeros([2])))
+    for _ in range(2):
+        end.forget()
+        assert (end.read("strings") > 0).all()
+        assert end.read("numbers").tolist() == [0, 0]

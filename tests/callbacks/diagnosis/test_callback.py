@@ -98,6 +98,8 @@ def relu_of_onednn(x):
 @pytest.mark.parametrize("activation", ["tanh", relu_of_onednn])
 def test_nan_late_in_a_long_training_is_found_in_its_epoch(samples, activation):
     """Whether it reaches the loss or not, and when the rules are asked after every other epoch only."""
+    if keras.backend.backend() == "torch" and activation == "tanh":
+        pytest.skip("PyTorch refuses to compute the cross-entropy of NaN")
     diagnosis = Diagnosis(stop_on="nonfinite", verbose=0)
     history = network(activation).fit(*samples, epochs=50, verbose=0, callbacks=[Spoil(42), diagnosis])
     assert np.isfinite(history.history["loss"][-1]) == (activation is relu_of_onednn)

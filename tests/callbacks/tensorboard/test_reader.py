@@ -10,9 +10,9 @@ from tensorboard.compat.proto import summary_pb2, tensor_pb2, types_pb2
 
 from callbacks import GradientMonitor, WeightNormMonitor
 from callbacks.diagnosis.rules import diagnose
-from callbacks.tensorboard import LayerArray, SummaryWriter
+from callbacks.tensorboard import LayerArray, SummaryWriter, messages
 from callbacks.tensorboard.reader import RunReader, runs
-from callbacks.tensorboard.writer import SCALAR, _event, histogram
+from callbacks.tensorboard.writer import SCALAR, histogram
 
 
 def write(directory, epochs=10):
@@ -93,6 +93,7 @@ def test_a_damaged_event_file_is_read_up_to_the_damage(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="keras.callbacks.TensorBoard needs TensorFlow")
 def test_runs_of_the_monitors_alone_with_keras_metrics_beside_them(tmp_path):
     x = np.random.RandomState(0).normal(size=(96, 4)).astype("float32")
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1, "sigmoid")])
@@ -332,9 +333,9 @@ def test_histograms_of_version_0_2_stand_in_one_event_with_scalars(tmp_path):
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_DOUBLE, tensor_content=values.tobytes())
     for size in values.shape:
         tensor.tensor_shape.dim.add(size=size)
-    in_one = [summary_pb2.Summary.Value(tag="a/kernel_0_grad", tensor=tensor)]
+    in_one = messages.value(summary_pb2.Summary.Value(tag="a/kernel_0_grad", tensor=tensor))
     scalar = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[1.0])
-    writer._add(_event(0, [writer._value("gradient_l2/a", SCALAR, scalar), *in_one]))
+    writer._add(messages.event(0, [writer._value("gradient_l2/a", SCALAR, scalar), in_one]))
     writer.close()
     reader = RunReader(tmp_path)
     reader.update()

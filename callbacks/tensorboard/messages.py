@@ -1,0 +1,71 @@
+"""Events as the bytes that a file holds, made of parts that are serialized once.
+
+From epoch to epoch only the numbers of an event change. In a serialized value, as in Protocol Buffers in general, the
+fields come one after another in the order of their numbers, and the numbers of a scalar or of an array without metadata
+are in the last one: so what comes before them is kept, and they are put behind it.
+
+Numbers that float32 cannot hold become infinite, of which NumPy warns unless `np.errstate(over="ignore")` is open.
+"""
+
+import functools
+import time
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_pb2
+
+FLOAT32 = np.dtype("<f4")
+
+
+def event(step: int, values: Iterable[bytes]) -> bytes:
+    """Return a serialized event, of this moment, with values as the other functions return them."""
+    start = event_pb2.Event(wall_time=time.time(), step=step).SerializeToString()
+    summary = b"".join(values)
+    return b"".join((start, b"\x2a", _varint(len(summary)), summary))  # field 5
+
+
+def value(message: summary_pb2.Summary.Value) -> bytes:
+    """Return any value, serialized as a part of an event."""
+    return summary_pb2.Summary(value=[message]).SerializeToString()
+
+
+def scalars(numbers: Mapping[str, float]) -> list[bytes]:
+    """Return scalars by their tags, each serialized as a part of an event."""
+    data = _float32([*numbers.values()])
+    return [_up_to_the_number(tag) + data[4 * i : 4 * i + 4] for i, tag in enumerate(numbers)]
+
+
+def array(tag: str, numbers: np.ndarray) -> bytes:
+    """Return an array of rank 1 without metadata, serialized as a part of an event."""
+    return _up_to_the_numbers(tag, len(numbers)) + _float32(numbers)
+
+
+def array_message(numbers: np.ndarray) -> tensor_pb2.TensorProto:
+    """Return an array of rank 1 as a message."""
+    message = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_content=_float32(numbers))
+    message.tensor_shape.dim.add(size=len(numbers))
+    return message
+
+
+def _float32(numbers: np.ndarray | list) -> bytes:
+    return np.asarray(numbers).astype(FLOAT32).tobytes()
+
+
+@functools.lru_cache(maxsize=2**14)
+def _up_to_the_number(tag: str) -> bytes:
+    return value(summary_pb2.Summary.Value(tag=tag, simple_value=0.0))[: -FLOAT32.itemsize]
+
+
+@functools.lru_cache(maxsize=2**10)
+def _up_to_the_numbers(tag: str, count: int) -> bytes:
+    message = summary_pb2.Summary.Value(tag=tag, tensor=array_message(np.zeros(count)))
+    return value(message)[: -FLOAT32.itemsize * count or None]
+
+
+def _varint(number: int) -> bytes:
+    """A number as Protocol Buffers write it: seven bits in a byte, the lowest first."""
+    data = bytearray()
+    while number > 0x7F:
+        data.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*data, number])
