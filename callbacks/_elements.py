@@ -25,24 +25,29 @@ MAX_FILLED_UP = 2**17
 def chosen_elements(sizes: Sequence[int]) -> list[np.ndarray | None]:
     """Return for each kernel the places of the elements to look at, in order; None where it is all of them.
 
-    The choice is random, and the same every time. Kernels that have more than `MIN_ELEMENTS` elements share
-    `MAX_ELEMENTS` among them.
+    The choice is random, the same every time, and the same for all kernels of one size. Kernels that have more than
+    `MIN_ELEMENTS` elements share `MAX_ELEMENTS` among them.
 
     >>> [None if places is None else len(places) for places in chosen_elements([25, 784_000, 500_000])]
     [None, 32768, 32768]
     """
     large = sum(size > MIN_ELEMENTS for size in sizes)
     limit = max(MIN_ELEMENTS, MAX_ELEMENTS // max(large, 1))
-    random = np.random.RandomState(0)
-    chosen: list[np.ndarray | None] = []
-    for size in sizes:
-        if size <= limit:
-            chosen.append(None)
-        else:
+    chosen: dict[int, np.ndarray | None] = {}
+    for size in {*sizes}:
+        chosen[size] = None
+        if size > limit:
+            random = np.random.RandomState(0)
             places = np.unique(random.randint(0, size, 2 * limit, dtype="int64"))
             places = places if len(places) >= limit else np.arange(size)
-            chosen.append(np.sort(random.permutation(places)[:limit]).astype("int32"))
-    return chosen
+            chosen[size] = np.sort(random.permutation(places)[:limit]).astype("int32")
+    return [chosen[size] for size in sizes]
+
+
+def shared_places(chosen: Sequence[np.ndarray | None]) -> list[Any]:
+    """Return places as tensors, one for all kernels that share them: a constant each would make a graph large."""
+    tensors = {id(places): ops.convert_to_tensor(places) for places in chosen if places is not None}
+    return [None if places is None else tensors[id(places)] for places in chosen]
 
 
 class _Read(NamedTuple):
@@ -109,6 +114,7 @@ class GradientReader:
 
     def _read(self, gradients: Mapping[int, Any], divisor: float) -> dict[int, "_Read"]:
         read = {}
+        places = shared_places(self._chosen)
         for i, gradient in gradients.items():
             tensor, is_rows = backend.dense(gradient)
             vector = ops.reshape(ops.cast(tensor, "float32"), (-1,))
@@ -119,7 +125,7 @@ class GradientReader:
             elif chosen is None:
                 read[i] = _Read(vector, size, self._groups[i])
             else:
-                read[i] = _Read(backend.elements_at(vector, chosen), len(chosen), "chosen", vector)
+                read[i] = _Read(backend.elements_at(vector, places[i]), len(chosen), "chosen", vector)
         return read
 
     def _of_a_group(self, members: list[int], read: list["_Read"]) -> GradientStatistics:

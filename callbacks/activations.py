@@ -76,12 +76,14 @@ def statistics_by_call(
         for layer in watched:
             hooks.enter_context(after_call(layer, lambda layer, output: calls.append((layer, first(output)))))
         model(batch, training=False)
-    columns: dict[int, Any] = {}
-    for places in _of_one_shape([output for _, output in calls]):
-        activations = [nonlinearity(calls[i][0]) for i in places]
-        found = activation_statistics(activations, keras.ops.stack([calls[i][1] for i in places]))
-        columns |= zip(places, keras.ops.unstack(keras.ops.stack(found), axis=1), strict=True)
-    return [layer for layer, _ in calls], keras.ops.stack([columns[i] for i in range(len(calls))], axis=1)
+    groups = _of_one_shape([output for _, output in calls])
+    found = []
+    for places in groups:
+        outputs = keras.ops.stack([calls[i][1] for i in places])
+        found.append(keras.ops.stack(activation_statistics([nonlinearity(calls[i][0]) for i in places], outputs)))
+    in_groups = [place for places in groups for place in places]
+    statistics = keras.ops.take(keras.ops.concatenate(found, axis=1), np.argsort(in_groups).astype("int32"), axis=1)
+    return [layer for layer, _ in calls], statistics
 
 
 def _of_one_shape(outputs: Sequence[Any]) -> list[list[int]]:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from . import backend
-from ._elements import chosen_elements
+from ._elements import chosen_elements, shared_places
 from ._statistics import l1_norms, weight_statistics
 from .evidence import QUANTITIES
 from .keras_internals import kernels
@@ -153,19 +153,22 @@ class _KernelReader:
         return np.concatenate([backend.array_of(kernel).ravel() for kernel in self._watched])
 
     def _compiled(self) -> Any:
-        """What `reading` returns, as one tensor: the elements, then of each kernel the number that is not finite."""
+        """What `reading` returns, as one tensor: the elements, then the sum of each large kernel."""
         vectors = [keras.ops.reshape(keras.ops.cast(kernel.value, "float32"), (-1,)) for kernel in self._watched]
         chosen = [
             vector if places is None else backend.elements_at(vector, places)
-            for vector, places in zip(vectors, self._places, strict=True)
+            for vector, places in zip(vectors, shared_places(self._places), strict=True)
         ]
         large = [vector for vector, count in zip(vectors, self.sampled, strict=True) if count is not None]
-        return keras.ops.concatenate([*chosen, *([backend.sums_and_nonfinite(large)[1]] if large else [])])
+        sums = [keras.ops.stack([keras.ops.sum(vector) for vector in large])] if large else []
+        return keras.ops.concatenate([*chosen, *sums])
 
     def told_apart(self, found: np.ndarray) -> _Kernels:
         """Return what `reading` found."""
         nonfinite = np.zeros(len(self.sampled))
-        is_large = [count is not None for count in self.sampled]
-        end = len(found) - sum(is_large)
-        nonfinite[is_large] = found[end:]
+        large = [i for i, count in enumerate(self.sampled) if count is not None]
+        end = len(found) - len(large)
+        for i, total in zip(large, found[end:], strict=True):
+            if not np.isfinite(total):  # only then is every element looked at again
+                nonfinite[i] = np.count_nonzero(~np.isfinite(backend.array_of(self._watched[i])))
         return _Kernels(found[:end].astype("float64"), nonfinite)

@@ -366,7 +366,7 @@ def dense(gradient: Any) -> tuple[Any, bool]:
     return keras.ops.convert_to_tensor(gradient, sparse=False), False
 
 
-def elements_at(vector: Any, places: np.ndarray) -> Any:
+def elements_at(vector: Any, places: Any) -> Any:
     """Return the elements of a vector at some places."""
     return jnp.take(vector, places, mode="clip")
 

@@ -301,14 +301,18 @@ def host_reading(function: Callable[[], Any]) -> Reading:
 
 
 def together(readings: Sequence[Reading], by_xla: bool) -> Callable[[], list[Any]]:
-    """Return a function that returns what readings return, computed by one compiled function.
+    """Return a function that returns what readings return.
 
     Args:
         readings: what is read.
-        by_xla: whether XLA compiles it, which is worth it only where XLA compiles the train step.
+        by_xla: whether XLA compiles the train step. Then it compiles one function of all readings, which is worth the
+            time where a whole epoch is one call. Elsewhere TensorFlow would take seconds to optimize again, as a part
+            of a larger one, what it has optimized already.
     """
+    if not by_xla:
+        return lambda: [reading() for reading in readings]
     functions = [reading.traced for reading in readings if reading.traced is not None]
-    traced = _traced(lambda: [function() for function in functions], by_xla)
+    traced = _traced(lambda: [function() for function in functions], by_xla=True)
 
     def read() -> list[Any]:
         results = iter(traced())
@@ -369,7 +373,7 @@ def dense(gradient: Any) -> tuple[Any, bool]:
     return tf.math.unsorted_segment_sum(values, tf.cumsum(is_new), tf.size(indices)), True
 
 
-def elements_at(vector: Any, places: np.ndarray) -> Any:
+def elements_at(vector: Any, places: Any) -> Any:
     """Return the elements of a vector at some places."""
     return tf.gather(vector, places)
 

@@ -185,7 +185,7 @@ def dense(gradient: Any) -> tuple[Any, bool]:
     return gradient.detach(), False
 
 
-def elements_at(vector: Any, places: np.ndarray) -> Any:
+def elements_at(vector: Any, places: Any) -> Any:
     """Return the elements of a vector at some places."""
     return vector[torch.as_tensor(places, device=vector.device)]
 
