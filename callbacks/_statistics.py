@@ -43,17 +43,15 @@ def gradient_statistics(matrix: Any, elements: Any, scale: Any) -> GradientStati
     """
     is_finite = ops.isfinite(matrix)
     values = ops.where(is_finite, matrix, 0.0)
-    magnitudes = ops.absolute(values)
     nonfinite = ops.sum(ops.cast(ops.logical_not(is_finite), "float32"), axis=1)
     count = elements - nonfinite
     counted = ops.maximum(count, 1.0)
-    peak = ops.max(magnitudes, axis=1)
-    unit = ops.where(peak > 0, peak, 1.0)[:, None]
-    relative = magnitudes / unit
-    nonzero = ops.sum(ops.cast(magnitudes > 0, "float32"), axis=1)
+    peak = ops.max(ops.absolute(values), axis=1)
+    relative = values / ops.where(peak > 0, peak, 1.0)[:, None]
+    nonzero = ops.sum(ops.cast(values != 0, "float32"), axis=1)
     return GradientStatistics(
-        mean=peak * (ops.sum(values / unit, axis=1) / counted),
-        abs_mean=peak * (ops.sum(relative, axis=1) / counted),
+        mean=peak * (ops.sum(relative, axis=1) / counted),
+        abs_mean=peak * (ops.sum(ops.absolute(relative), axis=1) / counted),
         l2=peak * ops.sqrt(ops.sum(relative * relative, axis=1) * scale),
         zero_fraction=(count - nonzero) / counted,
         nonfinite=nonfinite,
