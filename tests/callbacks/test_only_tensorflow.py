@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras import Input, layers
 from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
 
-from callbacks import Diagnosis, GradientMonitor, WeightNormMonitor, backend
+from callbacks import Diagnosis, GradientMonitor, WeightNormMonitor, backend, gradients
 from callbacks._batch_statistics import array_statistics
 from callbacks._epoch_end import EpochEnd
 from tests.callbacks.same_training import END, Subclassed, X, Y, assert_same_training, fit, sequential
@@ -291,3 +291,19 @@ def test_what_xla_cannot_compile_is_read_without_it():
         end.forget()
         assert (end.read("strings") > 0).all()
         assert end.read("numbers").tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_gradients_are_recorded_in_the_trace_that_runs(optimizer, monkeypatch):
+    """Adam makes variables in the first trace, so there is a second one; plain SGD makes none."""
+    recorded = []
+    take_step = gradients._Recorder.take_step
+    monkeypatch.setattr(gradients._Recorder, "take_step", lambda *step: (recorded.append(step), take_step(*step)))
+    plain, watched = sequential(optimizer=optimizer), sequential(optimizer=optimizer)
+    plain.fit(X, Y, epochs=2, verbose=0)
+    monitor = GradientMonitor()
+    watched.fit(X, Y, epochs=2, verbose=0, callbacks=[monitor])
+    assert len(recorded) == 1
+    assert (monitor.history["abs_mean"] > 0).all()
+    names = [[one.path.split("/", 1)[1] for one in model.optimizer.variables] for model in (plain, watched)]
+    assert names[0] == names[1]
