@@ -1,4 +1,4 @@
-"""What callbacks read of a model where an epoch ends, in one compiled call for all that stand next to each other."""
+"""What callbacks read of a model where an epoch ends."""
 
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -10,11 +10,12 @@ from .keras_internals import running_callback_list
 
 
 class EpochEnd:
-    """Reads, at the first of its callbacks that asks, what all of them look at.
+    """Reads, where an epoch ends, what several callbacks look at: at once, where that is faster.
 
-    To call a compiled function takes a tenth of a millisecond, however little it computes, and an epoch may take two.
-    What is read together was there when the first callback asked, so it is for callbacks only between which no other
-    one can change a weight: those that follow each other in the list that `fit` was given.
+    With XLA and on JAX it is one compiled function, and the first callback that asks has it called for all. (To call
+    a compiled function takes a tenth of a millisecond, however little it computes, and a short epoch takes two
+    milliseconds.) So all of them get the values of that moment. Therefore callbacks share an `EpochEnd` only if they
+    are neighbours in the list that `fit` was given: no other callback can change a weight between them.
 
     >>> end = EpochEnd(model)
     >>> end.add(monitor, backend.compiled(variables, function))
@@ -27,39 +28,48 @@ class EpochEnd:
     def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._readings: dict[Hashable, Any] = {}
-        self._read_together: Callable[[], list[Any]] | None = None
-        self._found: dict[Hashable, Any] = {}
-        self._is_apart = False
+        self._read_together: Callable[[], list[Callable[[], Any]]] | None = None
+        self._results: dict[Hashable, Callable[[], Any]] = {}  # of this epoch, not asked for yet
+        self._reads_separately = False
 
     @classmethod
     def of(cls, callback: keras.callbacks.Callback) -> "EpochEnd":
-        """Return the one of the callback before this one in the list, whose hook is running, or one of its own."""
+        """Return the `EpochEnd` of the callback before this one in the list that `fit` was given, or a new one.
+
+        Called while the list runs one of their hooks.
+        """
         running = running_callback_list()
         callbacks = [] if running is None else list(running.callbacks)
         place = next((i for i, other in enumerate(callbacks) if other is callback), 0)
         before = getattr(callbacks[place - 1], "epoch_end", None) if place else None
         return before if isinstance(before, cls) else cls(callback.model)
 
-    def add(self, name: Hashable, reading: Callable[[], Any]) -> None:
-        """Read something too, in place of what was read under this name before."""
-        self._readings[name] = reading
-        self._read_together, self._found = None, {}
+    def add(self, owner: Hashable, reading: Callable[[], Any]) -> None:
+        """Add the reading of a callback, or replace the one that it added before."""
+        self._readings[owner] = reading
+        self._results.pop(owner, None)
+        self._read_together = None
 
     def forget(self) -> None:
-        """Forget what was read and not asked for: another epoch begins."""
-        self._found = {}
+        """Forget results that nobody asked for: another epoch begins."""
+        self._results = {}
 
-    def read(self, name: Hashable) -> Any:
-        """Return what is read under this name, as it is now or was when another was asked for in this epoch."""
-        if self._is_apart:
-            return self._readings[name]()
-        if name not in self._found:
+    def read(self, owner: Hashable) -> Any:
+        """Return the result of a callback's reading, computed now or when another callback asked in this epoch."""
+        if owner not in self._results and not self._reads_separately:
+            self._read_all()
+        return self._results.pop(owner, self._readings[owner])()
+
+    def _read_all(self) -> None:
+        try:
             if self._read_together is None:
                 by_xla = bool(self._model.jit_compile) and not self._model.run_eagerly
                 self._read_together = backend.together([*self._readings.values()], by_xla)
-            try:
-                self._found = dict(zip(self._readings, self._read_together(), strict=True))
-            except Exception:  # of one of them, or XLA cannot compile it: whose it is, is seen when each reads alone
-                self._is_apart = True
-                return self._readings[name]()
-        return self._found.pop(name)
+            if self._read_together is None:
+                self._reads_separately = True
+            else:
+                # A result that nobody asked for yet is not read again: its counts have begun anew.
+                self._results = dict(zip(self._readings, self._read_together(), strict=True)) | self._results
+        except Exception:
+            # One reading failed, or XLA cannot compile them: from now on each is read alone, and only that one fails.
+            self._reads_separately = True

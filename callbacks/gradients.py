@@ -162,7 +162,9 @@ class GradientMonitor(Monitor):
         self._recording_of_a_step().count_begun(gradients, variables)
 
     def _take_step(self, gradients: list[Any], variables: list[keras.Variable], is_applied: Any) -> None:
-        self._recording_of_a_step().take_step(gradients, variables, is_applied)
+        recorder = self._recording_of_a_step()
+        if is_applied is not False:
+            recorder.take_step(gradients, variables, is_applied)
 
     def _recording_of_a_step(self) -> "_Recorder":
         """The recorder; where the model was not built before its first step, made now."""

@@ -1,6 +1,7 @@
 """JAX: a step is traced into a pure function, so what it computes for the callbacks is one more of its results."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -308,10 +309,10 @@ class Reading:
         finish: Callable[[np.ndarray], Any],
     ) -> None:
         self.variables, self.function, self.finish = list(variables), function, finish
-        self._read = together([self], by_xla=True)
+        self._jitted = jax.jit(function)
 
     def __call__(self) -> Any:
-        return self._read()[0]
+        return self.finish(self._jitted([variable.value for variable in self.variables]))
 
 
 def compiled(variables: Sequence[keras.Variable], function: Callable[[], Any]) -> Reading:
@@ -335,8 +336,8 @@ def host_reading(function: Callable[[], Any]) -> Reading:
     return Reading([], lambda _: None, lambda _: function())
 
 
-def together(readings: Sequence[Reading], by_xla: bool) -> Callable[[], list[Any]]:
-    """Return a function that returns what readings return, computed by one compiled function.
+def together(readings: Sequence[Reading], by_xla: bool) -> Callable[[], list[Callable[[], Any]]]:
+    """Return a function that computes several readings at once, and returns for each a function of its result.
 
     Args:
         readings: what is read.
@@ -344,9 +345,9 @@ def together(readings: Sequence[Reading], by_xla: bool) -> Callable[[], list[Any
     """
     jitted = jax.jit(lambda values: [reading.function(own) for reading, own in zip(readings, values, strict=True)])
 
-    def read() -> list[Any]:
+    def read() -> list[Callable[[], Any]]:
         found = jitted([[variable.value for variable in reading.variables] for reading in readings])
-        return [reading.finish(one) for reading, one in zip(readings, found, strict=True)]
+        return [functools.partial(reading.finish, one) for reading, one in zip(readings, found, strict=True)]
 
     return read
 

@@ -1,6 +1,8 @@
 """TensorFlow: a step is traced into a graph, and what it leaves behind is kept in variables."""
 
 import contextlib
+import functools
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -229,26 +231,40 @@ def listen_to_gradients(
 ) -> contextlib.AbstractContextManager:
     """Return a context in which the gradients of each step are handed over, see `before_apply_unscaled`."""
 
-    def take_once(gradients: list[Any], variables: list[keras.Variable], is_applied: Any) -> None:
-        if not _is_traced_again(optimizer, variables):
-            take(gradients, variables, is_applied)
+    def take_unless_discarded(gradients: list[Any], variables: list[keras.Variable], is_applied: Any) -> None:
+        take(gradients, variables, False if _is_discarded(optimizer, variables) else is_applied)
 
-    return before_apply_unscaled(optimizer, take_once, count_begun)
+    def count_unless_discarded(gradients: list[Any], variables: list[keras.Variable]) -> None:
+        if not _is_discarded(optimizer, variables):
+            count_begun(gradients, variables)
+
+    return before_apply_unscaled(optimizer, take_unless_discarded, count_unless_discarded)
 
 
-def _is_traced_again(optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]) -> bool:
-    """Whether the step that is traced makes variables of the optimizer: TensorFlow then traces it again before it runs.
+_discarded: "weakref.WeakSet[Any]" = weakref.WeakSet()
+"""Graphs of steps in which an optimizer made variables."""
 
-    What is recorded in the first trace is of no use, and with many layers it takes seconds. Builds an optimizer that is
-    not built, as its `apply`, which is called next, would.
+
+def _is_discarded(optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]) -> bool:
+    """Return whether TensorFlow will trace the step once more and never run the graph that it traces now.
+
+    It does so where variables are made in a step, such as those of Adam. To record gradients in a graph that does not
+    run takes seconds where there are many layers. Whether an optimizer makes variables is known once it is built, so
+    this builds it, as its `apply` would, which is called next.
     """
-    if optimizer.built or not tf.inside_function() or tf.distribute.get_strategy().num_replicas_in_sync > 1:
+    if not tf.inside_function() or tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return False
-    before = len(optimizer.variables)
-    with keras.name_scope(optimizer.name, caller=optimizer):
-        optimizer.build(variables)
-    optimizer.built = True
-    return len(optimizer.variables) > before
+    graph = tf.compat.v1.get_default_graph()
+    if not optimizer.built:
+        before = len(optimizer.variables)
+        with keras.name_scope(optimizer.name, caller=optimizer):
+            optimizer.build(variables)
+        optimizer.built = True
+        if len(optimizer.variables) > before:
+            _discarded.add(graph)
+    while graph is not None and graph not in _discarded:
+        graph = getattr(graph, "outer_graph", None)  # of a branch
+    return graph is not None
 
 
 def listen_to_batches(model: keras.Model, take: Callable[..., None]) -> contextlib.AbstractContextManager:
@@ -273,7 +289,11 @@ class Reading:
         self.traced, self.finish = traced, finish
 
     def __call__(self) -> Any:
-        return self.finish([] if self.traced is None else [tensor.numpy() for tensor in self.traced()])
+        return self.finished([] if self.traced is None else self.traced())
+
+    def finished(self, tensors: Sequence[Any]) -> Any:
+        """Return what `finish` makes of the tensors that were computed."""
+        return self.finish([tensor.numpy() for tensor in tensors])
 
 
 def _traced(function: Callable[[], list[Any]], by_xla: bool = False) -> Any:
@@ -300,26 +320,24 @@ def host_reading(function: Callable[[], Any]) -> Reading:
     return Reading(None, lambda _: function())
 
 
-def together(readings: Sequence[Reading], by_xla: bool) -> Callable[[], list[Any]]:
-    """Return a function that returns what readings return.
+def together(readings: Sequence[Reading], by_xla: bool) -> Callable[[], list[Callable[[], Any]]] | None:
+    """Return a function that computes several readings at once, and returns for each a function of its result.
 
     Args:
         readings: what is read.
-        by_xla: whether XLA compiles the train step. Then it compiles one function of all readings, which is worth the
-            time where a whole epoch is one call. Elsewhere TensorFlow would take seconds to optimize again, as a part
-            of a larger one, what it has optimized already.
+        by_xla: whether XLA compiles the train step. Only then are readings computed at once, by a function that XLA
+            compiles too. Without XLA the result is None: TensorFlow would take seconds to optimize again, as parts of
+            a larger graph, the graphs that it has optimized already.
     """
     if not by_xla:
-        return lambda: [reading() for reading in readings]
+        return None
     functions = [reading.traced for reading in readings if reading.traced is not None]
     traced = _traced(lambda: [function() for function in functions], by_xla=True)
 
-    def read() -> list[Any]:
-        results = iter(traced())
-        return [
-            reading.finish([] if reading.traced is None else [tensor.numpy() for tensor in next(results)])
-            for reading in readings
-        ]
+    def read() -> list[Callable[[], Any]]:
+        found = iter(traced())
+        tensors = [[] if reading.traced is None else next(found) for reading in readings]
+        return [functools.partial(reading.finished, own) for reading, own in zip(readings, tensors, strict=True)]
 
     return read
 

@@ -20,6 +20,12 @@ def build(**options):
     return model
 
 
+IS_TORCH = keras.backend.backend() == "torch"
+XLA = pytest.param(
+    {"jit_compile": True}, id="XLA", marks=pytest.mark.skipif(IS_TORCH, reason="torch.compile needs a compiler")
+)
+
+
 class Between(keras.callbacks.Callback):
     """Adds 1 to the first kernel at each epoch's end, or 0."""
 
@@ -43,10 +49,8 @@ class Ends(keras.callbacks.Callback):
         self.number = len({id(one.epoch_end) for one in self.watched})
 
 
-@pytest.mark.parametrize("compiled", [{}, pytest.param({"jit_compile": True}, id="XLA")])
+@pytest.mark.parametrize("compiled", [{}, XLA])
 def test_what_is_read_together_is_what_is_read_apart(compiled):
-    if compiled and backend.BACKENDS[keras.backend.backend()] == "PyTorch":
-        pytest.skip("torch.compile needs a compiler")
     histories = []
     for apart in (False, True):
         gradients, weights, activations = monitors = [GradientMonitor(), WeightNormMonitor(), ActivationMonitor(X)]
@@ -80,9 +84,6 @@ def test_the_monitors_of_a_diagnosis_read_together_with_its_predictions():
 
 
 def test_what_one_cannot_read_the_others_can():
-    def fails():
-        raise ValueError("no such thing")
-
     model = build()
     end = EpochEnd(model)
     end.add("good", backend.host_reading(lambda: 1))
@@ -94,11 +95,53 @@ def test_what_one_cannot_read_the_others_can():
             end.read("bad")
 
 
-def test_what_was_read_and_not_asked_for_is_forgotten_when_an_epoch_begins():
-    numbers = iter(range(10))
-    end = EpochEnd(build())
-    end.add("asked", backend.host_reading(lambda: None))
-    end.add("late", backend.host_reading(lambda: next(numbers)))
-    end.read("asked")
+@pytest.mark.parametrize("compiled", [{}, XLA])
+def test_results_that_nobody_asked_for_are_forgotten_when_an_epoch_begins(compiled):
+    model = build(**compiled)
+    kernel = model.get_layer("first").kernel
+    end = EpochEnd(model)
+    for owner in ("asks", "does not"):
+        end.add(owner, backend.compiled([kernel], lambda: keras.ops.sum(kernel.value)))
+    before = end.read("asks")
+    kernel.assign(array(kernel) + 1)
     end.forget()
-    assert end.read("late") == 1
+    assert end.read("does not") == pytest.approx(before + 12, rel=1e-5)
+
+
+class Spoils(keras.callbacks.Callback):
+    """Makes the reading of another callback fail in the second epoch."""
+
+    def __init__(self, spoiled):
+        super().__init__()
+        self.spoiled = spoiled
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            self.spoiled.epoch_end.add(self.spoiled, backend.host_reading(fails))
+
+
+def fails():
+    raise ValueError("no such thing")
+
+
+@pytest.mark.parametrize("compiled", [{}, XLA])
+def test_a_reading_that_fails_costs_the_others_nothing(compiled):
+    monitors = [GradientMonitor(), ActivationMonitor(X), WeightNormMonitor()]
+    with pytest.warns(UserWarning, match="ActivationMonitor failed after epoch 1: ValueError: no such thing"):
+        build(**compiled).fit(X, Y, epochs=3, batch_size=8, verbose=0, callbacks=[*monitors, Spoils(monitors[1])])
+    assert monitors[0].sampled_steps_history.tolist() == [5, 5, 5]
+    assert np.isfinite(monitors[0].history["abs_mean"]).all()
+    assert [monitor.epochs for monitor in monitors] == [[0, 1, 2], [0], [0, 1, 2]]
+
+
+@pytest.mark.parametrize("compiled", [{}, XLA])
+def test_a_reading_that_is_added_late_costs_the_others_nothing(compiled):
+    """The prediction's statistics are read, and begun anew, before the monitors of an unbuilt model add theirs."""
+    model = keras.Sequential([keras.layers.Dense(4, "tanh"), keras.layers.Dense(1)])
+    model.compile("adam", "mse", **compiled)
+    diagnosis = Diagnosis(probe=X, verbose=0)
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[diagnosis])
+    assert diagnosis.trouble is None
+    assert all(np.isfinite(values).all() for values in diagnosis.evidence.gradients.history.values())
+    if diagnosis.evidence.predictions is not None:
+        assert all(np.isfinite(values).all() for values in diagnosis.evidence.predictions.history.values())

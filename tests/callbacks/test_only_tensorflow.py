@@ -293,17 +293,32 @@ def test_what_xla_cannot_compile_is_read_without_it():
         assert end.read("numbers").tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_gradients_are_recorded_in_the_trace_that_runs(optimizer, monkeypatch):
+@pytest.mark.parametrize("built", [True, False], ids=["built", "unbuilt"])
+@pytest.mark.parametrize(
+    ("optimizer", "dtype"), [("adam", "float32"), ("sgd", "float32"), ("adam", "mixed_float16")], ids=str
+)
+def test_gradients_are_recorded_in_the_trace_that_runs(optimizer, dtype, built, monkeypatch):
     """Adam makes variables in the first trace, so there is a second one; plain SGD makes none."""
     recorded = []
     take_step = gradients._Recorder.take_step
     monkeypatch.setattr(gradients._Recorder, "take_step", lambda *step: (recorded.append(step), take_step(*step)))
-    plain, watched = sequential(optimizer=optimizer), sequential(optimizer=optimizer)
+
+    def build():
+        return sequential(
+            lambda: layers.Dense(5, "tanh", dtype=dtype, name="one"),
+            lambda: layers.Dense(1, dtype=dtype, name="two"),
+            inputs=(6,) if built else None,
+            optimizer=keras.optimizers.get(optimizer),
+        )
+
+    plain, watched = build(), build()
     plain.fit(X, Y, epochs=2, verbose=0)
-    monitor = GradientMonitor()
-    watched.fit(X, Y, epochs=2, verbose=0, callbacks=[monitor])
-    assert len(recorded) == 1
-    assert (monitor.history["abs_mean"] > 0).all()
+    weights, monitors = WeightNormMonitor(), [GradientMonitor(), GradientMonitor()]
+    watched.fit(X, Y, epochs=2, verbose=0, callbacks=[monitors[0], weights, monitors[1]])
+    is_traced_once = built or optimizer == "adam"  # variables of the model make a second trace too
+    assert len(recorded) == (2 if is_traced_once else 4)
+    for monitor in monitors:
+        assert monitor.trouble is None
+        assert (monitor.history["abs_mean"] > 0).all()
     names = [[one.path.split("/", 1)[1] for one in model.optimizer.variables] for model in (plain, watched)]
     assert names[0] == names[1]
