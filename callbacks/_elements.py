@@ -117,9 +117,10 @@ class GradientReader:
         places = shared_places(self._chosen)
         for i, gradient in gradients.items():
             tensor, is_rows = backend.dense(gradient)
-            vector = ops.reshape(ops.cast(tensor, "float32"), (-1,))
-            vector = vector if divisor == 1.0 else vector / divisor
             chosen, size = self._chosen[i], self._sizes[i]
+            # TensorFlow does not know the shape of every gradient: that of a slice of unknown length is padded with 0.
+            vector = ops.reshape(ops.cast(tensor, "float32"), (-1 if is_rows else size,))
+            vector = vector if divisor == 1.0 else vector / divisor
             if is_rows:
                 read[i] = _Read(vector, size, f"rows {i}")
             elif chosen is None:

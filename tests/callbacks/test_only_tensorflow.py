@@ -322,3 +322,24 @@ def test_gradients_are_recorded_in_the_trace_that_runs(optimizer, dtype, built, 
         assert (monitor.history["abs_mean"] > 0).all()
     names = [[one.path.split("/", 1)[1] for one in model.optimizer.variables] for model in (plain, watched)]
     assert names[0] == names[1]
+
+
+class Positions(layers.Layer):
+    """Adds a vector to each position of a sequence, whose length is not known when the step is traced."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(20, shape[-1]), name="kernel")
+
+    def call(self, x):
+        return x + tf.slice(self.kernel, [0, 0], [tf.shape(x)[1], 3])
+
+
+def test_a_gradient_of_unknown_shape():
+    inputs = Input((None, 3))
+    outputs = layers.Dense(1)(layers.GlobalAveragePooling1D()(Positions(name="positions")(inputs)))
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", "mse")
+    monitor = GradientMonitor()
+    model.fit(np.ones((8, 5, 3), "float32"), np.zeros((8, 1)), verbose=0, callbacks=[monitor])
+    assert monitor.trouble is None
+    assert monitor.history["zero_fraction"][0, 0] == pytest.approx(15 / 20)
