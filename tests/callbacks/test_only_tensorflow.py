@@ -340,6 +340,9 @@ def test_a_gradient_of_unknown_shape():
     model = keras.Model(inputs, outputs)
     model.compile("sgd", "mse")
     monitor = GradientMonitor()
-    model.fit(np.ones((8, 5, 3), "float32"), np.zeros((8, 1)), verbose=0, callbacks=[monitor])
+    signature = (tf.TensorSpec((None, None, 3)), tf.TensorSpec((None, 1)))
+    batches = lambda: iter([(np.ones((8, 5, 3)), np.zeros((8, 1)))])  # noqa: E731
+    data = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    model.fit(data, verbose=0, callbacks=[monitor])
     assert monitor.trouble is None
     assert monitor.history["zero_fraction"][0, 0] == pytest.approx(15 / 20)
