@@ -15,11 +15,12 @@ MAX_ELEMENTS = 2**16
 than `MIN_ELEMENTS`. To read them takes about a millisecond on a CPU core."""
 
 MIN_ELEMENTS = 4096
-"""Elements of a kernel that are looked at, at least. They estimate a mean to 1/64 of the elements' standard deviation,
-which for normally distributed elements is 1.2 % of their mean magnitude."""
+"""Elements of a kernel that are looked at, at least. A mean magnitude that is estimated from them has a standard error
+of 1/64 of the magnitudes' standard deviation: 1.2 % of the mean magnitude where elements are normally distributed."""
 
 MAX_FILLED_UP = 2**17
-"""Elements, with the zeros that fill the shorter ones up, up to which kernels of all sizes are computed together."""
+"""Kernels of all sizes are filled up with zeros to one length and computed together, if that makes so many elements at
+most."""
 
 
 def chosen_elements(sizes: Sequence[int]) -> list[np.ndarray | None]:
@@ -38,6 +39,7 @@ def chosen_elements(sizes: Sequence[int]) -> list[np.ndarray | None]:
         chosen[size] = None
         if size > limit:
             random = np.random.RandomState(0)
+            # To draw with replacement and drop what is drawn twice is fast; too few are left only of small kernels.
             places = np.unique(random.randint(0, size, 2 * limit, dtype="int64"))
             places = places if len(places) >= limit else np.arange(size)
             chosen[size] = np.sort(random.permutation(places)[:limit]).astype("int32")
@@ -86,12 +88,12 @@ class GradientReader:
         self._chosen = [None] * len(self._sizes) if is_exact else chosen_elements(self._sizes)
 
         self.sampled = [None if places is None else len(places) for places in self._chosen]
-        whole_sizes = [size for size, count in zip(sizes, self.sampled, strict=True) if count is None]
-        fit_together = len(whole_sizes) * max(whole_sizes, default=0) <= MAX_FILLED_UP
+        sizes_read_whole = [size for size, count in zip(sizes, self.sampled, strict=True) if count is None]
+        fit_together = len(sizes_read_whole) * max(sizes_read_whole, default=0) <= MAX_FILLED_UP
         self._groups = ["all" if fit_together else f"size {_filled_up_to(size)}" for size in self._sizes]
-        whole = sum(size for size, chosen in zip(self._sizes, self._chosen, strict=True) if chosen is not None)
+        only_summed = sum(size for size, chosen in zip(self._sizes, self._chosen, strict=True) if chosen is not None)
         seen = sum(count or size for size, count in zip(sizes, self.sampled, strict=True))
-        self.cost = seen + whole // 4
+        self.cost = seen + only_summed // 4
 
     def vectors(self, gradients: Mapping[int, Any], divisor: float = 1.0) -> dict[int, Any]:
         """Return the elements of gradients that are looked at; the arguments are those of `statistics`."""
@@ -143,7 +145,7 @@ class GradientReader:
         return found._replace(mean=ops.where(is_known, means, found.mean), nonfinite=nonfinite)
 
     def _in_order(self, together: Any, order: list[int]) -> GradientStatistics:
-        """The statistics of all kernels, of columns for some of them in another order."""
+        """The statistics of all kernels, of columns for some of them in another order; those of the others are 0."""
         kernels = len(self._sizes)
         if order != list(range(kernels)):
             if len(order) < kernels:

@@ -17,15 +17,16 @@ from .keras_internals import after_call, nonlinear_layers, nonlinearity, unused_
 from .monitor import Monitor
 
 MAX_TOGETHER = 2**20
-"""Outputs of layers, in numbers, whose statistics are computed together at most: for more, memory would be needed."""
+"""Largest number of output values of several layers that are stacked to compute their statistics together, which takes
+memory."""
 
 
 def probe_reading(model: keras.Model, batch: Any) -> tuple[list[str], Callable[[], np.ndarray]]:
     """Return what computes statistics of the outputs of every layer with an activation on a fixed batch.
 
     The batch goes through the model as in `predict` (dropout off, batch normalization on its moving averages), so
-    nothing of the model or of its random streams changes. It is compiled once; each call sees the values that the
-    model's variables have then.
+    nothing of the model or of its random streams changes. This is compiled here; each call of the reading sees the
+    values that the model's variables have then.
 
     >>> layers, reading = probe_reading(model, x_test[:256])
     >>> ActivationStatistics(*reading()).dead_fraction                 # input to output
@@ -46,7 +47,7 @@ def probe_reading(model: keras.Model, batch: Any) -> tuple[list[str], Callable[[
     watched = nonlinear_layers(model)
     if not watched:
         raise NothingToWatchError(f"Model {model.name!r} has no layer with an activation to watch.")
-    names: list[str] = []
+    names: list[str] = []  # filled when `statistics` is called, which is when it is compiled
 
     def statistics() -> Any:
         names.clear()
@@ -82,12 +83,16 @@ def statistics_by_call(
         outputs = keras.ops.stack([calls[i][1] for i in places])
         found.append(keras.ops.stack(activation_statistics([nonlinearity(calls[i][0]) for i in places], outputs)))
     in_groups = [place for places in groups for place in places]
-    statistics = keras.ops.take(keras.ops.concatenate(found, axis=1), np.argsort(in_groups).astype("int32"), axis=1)
+    in_order = np.argsort(in_groups).astype("int32")  # the inverse of that permutation
+    statistics = keras.ops.take(keras.ops.concatenate(found, axis=1), in_order, axis=1)
     return [layer for layer, _ in calls], statistics
 
 
 def _of_one_shape(outputs: Sequence[Any]) -> list[list[int]]:
-    """The places of outputs whose statistics are computed together: of one shape, and few enough for the memory."""
+    """The places of outputs whose statistics are computed together: of one shape and type, and not too many.
+
+    An output with a dimension of unknown size is alone.
+    """
     groups: list[list[int]] = []
     latest: dict[Any, list[int]] = {}
     for place, output in enumerate(outputs):

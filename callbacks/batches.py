@@ -41,7 +41,7 @@ class BatchRecorder:
         self._samplers = {True: recording.sampler(), False: recording.sampler()}  # of predictions, and of data
         self._seen: dict[tuple[str, str], backend.Accumulator] = {}
         self._shapes: dict[tuple[str, str], tuple[int | None, ...]] = {}
-        self._joined: int | None = None  # number of predictions that are read where an epoch ends
+        self._registered: int | None = None  # number of predictions that are read where an epoch ends
 
     @contextlib.contextmanager
     def listen(self) -> Iterator[None]:
@@ -72,11 +72,12 @@ class BatchRecorder:
         """Return the statistics so far of the arrays with this role, "predictions" or one of `DATA`."""
         return self._facts(role, [accumulator.read() for _, accumulator in self._of(role)])
 
-    def join(self, end: EpochEnd) -> None:
-        """Have the predictions read together with what else is read where an epoch ends, all that were seen by now."""
+    def register(self, end: EpochEnd) -> None:
+        """Have all predictions that were seen so far read where an epoch ends."""
         seen = self._of("predictions")
-        if self._joined != len(seen):
-            self._joined = len(seen)
+        if self._registered != len(seen):
+            self._registered = len(seen)
+            # The samplers too: to read them here is to have them begin anew without another call.
             end.add(self, self._recording.reading([*self._samplers.values(), *(one for _, one in seen)]))
 
     def predictions(self, end: EpochEnd) -> list[ArrayFacts]:
@@ -98,8 +99,8 @@ class BatchRecorder:
         if not self._recording.can_see_predictions:
             batch.pop("predictions", None)
         named = {(role, name): array for role in batch for name, array in named_arrays(role, batch[role])}
-        # At the end of a dataset a step may start without a batch, so wait for it; not for the predictions: where
-        # operations wait for them, TensorFlow fuses those that compute them in another way, and rounds differently.
+        # Wait for the data, because at the end of a dataset a step may start without a batch. Do not wait for the
+        # predictions: TensorFlow would fuse the operations that compute them in another way, and round differently.
         with backend.once_computed([array for (role, _), array in named.items() if role in DATA]):
             for key, array in named.items():
                 sampler = self._samplers[key[0] == "predictions"]

@@ -84,7 +84,7 @@ class WeightNormMonitor(Monitor):
 
     def _begin_to_compare(self) -> None:
         assert self._kernels is not None
-        self._before = self._kernels.told_apart(self._kernels.reading())
+        self._before = self._kernels.unpacked(self._kernels.reading())
         self._l1_before = l1_norms(self._before.elements, self._kernels.starts)[0] * self._kernels.scale
 
     def _epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -105,7 +105,7 @@ class WeightNormMonitor(Monitor):
         assert self._before is not None
         assert self._l1_before is not None
         assert self.epoch_end is not None
-        after = self._kernels.told_apart(self.epoch_end.read(self))
+        after = self._kernels.unpacked(self.epoch_end.read(self))
         statistics = weight_statistics(
             self._before.elements, after.elements, self._kernels.starts, self._l1_before, self._kernels.scale
         )
@@ -121,7 +121,8 @@ class _Kernels(NamedTuple):
     elements: np.ndarray
     """Float64, those of the first kernel, of the second, and so on."""
     nonfinite: np.ndarray
-    """(kernels,), of large kernels how many of all their elements are NaN or infinite; else 0."""
+    """(kernels,), of large kernels how many of all their elements are NaN or infinite; of the others 0, as all of their
+    elements are in `elements`."""
 
 
 class _KernelReader:
@@ -132,9 +133,9 @@ class _KernelReader:
 
     Attributes:
         sampled: list of the number of elements that are looked at, None where it is all.
-        reading: what `EpochEnd` takes; it returns one array, of which `told_apart` makes `_Kernels`.
-        starts: (kernels,), where each kernel's elements begin in it.
-        scale: (kernels,), how many times as many elements the kernel has.
+        reading: what `EpochEnd` takes; it returns one array, of which `unpacked` makes `_Kernels`.
+        starts: (kernels,), where each kernel's elements begin in `_Kernels.elements`.
+        scale: (kernels,), the number of a kernel's elements over that of those that are looked at.
     """
 
     def __init__(self, watched: Sequence[keras.Variable]) -> None:
@@ -145,14 +146,14 @@ class _KernelReader:
         self.starts = np.cumsum([0, *counts[:-1]])
         self.scale = np.array(sizes) / counts
         if backend.READS_TOGETHER or any(self.sampled):
-            self.reading = backend.compiled(self._watched, self._compiled)
+            self.reading = backend.compiled(self._watched, self._as_one_tensor)
         else:
             self.reading = backend.host_reading(self._read_one_by_one)
 
     def _read_one_by_one(self) -> np.ndarray:
         return np.concatenate([backend.array_of(kernel).ravel() for kernel in self._watched])
 
-    def _compiled(self) -> Any:
+    def _as_one_tensor(self) -> Any:
         """What `reading` returns, as one tensor: the elements, then the sum of each large kernel."""
         vectors = [keras.ops.reshape(keras.ops.cast(kernel.value, "float32"), (-1,)) for kernel in self._watched]
         chosen = [
@@ -163,8 +164,8 @@ class _KernelReader:
         sums = [keras.ops.stack([keras.ops.sum(vector) for vector in large])] if large else []
         return keras.ops.concatenate([*chosen, *sums])
 
-    def told_apart(self, found: np.ndarray) -> _Kernels:
-        """Return what `reading` found."""
+    def unpacked(self, found: np.ndarray) -> _Kernels:
+        """Return what is in the array that `reading` returned."""
         nonfinite = np.zeros(len(self.sampled))
         large = [i for i, count in enumerate(self.sampled) if count is not None]
         end = len(found) - len(large)

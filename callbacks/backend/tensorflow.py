@@ -59,11 +59,14 @@ class Recording:
             return Accumulator(initial, join)
 
     def reading(self, kept: "Sequence[Sampler | Accumulator]") -> "Reading":
-        """Return a reading of what `read` returns of each of them; it also begins them anew, for another epoch."""
+        """Return a reading of what `read` returns of each of them.
+
+        With one replica it also begins them anew, which saves calls when the next epoch begins.
+        """
         if self.replicas > 1:
             return host_reading(lambda: [one.read() for one in kept])
-        traced = _traced(lambda: [one.traced_read() for one in kept])
-        return Reading(traced, lambda values: [one.read(value) for one, value in zip(kept, values, strict=True)])
+        traced = _traced(lambda: [one.take() for one in kept])
+        return Reading(traced, lambda taken: [one.of_taken(value) for one, value in zip(kept, taken, strict=True)])
 
     def _scope(self) -> contextlib.AbstractContextManager:
         """The strategy's scope; in a step, which has entered it, it must not be entered again."""
@@ -99,13 +102,13 @@ class Sampler:
     def __init__(self, takes_every_step: bool = False) -> None:
         self.takes_every_step = takes_every_step
         self._state = _variable_of_each_replica(np.array([0, 1, NEVER], "int32"))  # steps counted, stride, end
-        self._starts_with: tuple[int, int] | None = (1, NEVER)  # None: it has counted since, or may have
+        self._setting: tuple[int, int] | None = (1, NEVER)  # stride and end, while nothing can have been counted
 
     def begin_epoch(self, stride: int = 1, end: int = NEVER) -> None:
         """Count from 0 again."""
-        if self._starts_with != (stride, end):
+        if self._setting != (stride, end):
             self._state.assign([0, stride, end])
-        self._starts_with = None
+        self._setting = None
 
     def is_due(self) -> Any:
         """Return whether this step is looked at, True or a Boolean tensor; called in a step."""
@@ -127,18 +130,21 @@ class Sampler:
         """Count this step; called in a step."""
         self._state.assign_add([1, 0, 0])
 
-    def traced_read(self) -> Any:
-        """Return what `read` makes the number of steps of, and count from 0 again; called in a traced function."""
+    def take(self) -> Any:
+        """Return the state as a tensor, for `of_taken`, and count from 0 again; called in a traced function."""
         state = self._state.read_value()
         with tf.control_dependencies([state]):
             self._state.assign(state * [0, 1, 1])
         return state
 
-    def read(self, state: np.ndarray | None = None) -> int:
-        """Return the number of steps counted in this epoch; `state` is what `traced_read` returned, if it was run."""
-        if state is not None:
-            self._starts_with = (int(state[1]), int(state[2]))
-        return int((self._state.numpy() if state is None else state)[0])
+    def of_taken(self, state: np.ndarray) -> int:
+        """Return the number of steps counted in this epoch, of what `take` returned."""
+        self._setting = (int(state[1]), int(state[2]))
+        return int(state[0])
+
+    def read(self) -> int:
+        """Return the number of steps counted in this epoch."""
+        return int(self._state.numpy()[0])
 
 
 class Accumulator:
@@ -158,7 +164,7 @@ class Accumulator:
         self._join = join
         self._initial = self._packed(tf.nest.map_structure(lambda leaf: tf.constant(leaf, tf.float32), initial))
         self._variable = _variable_of_each_replica(self._initial)
-        self._is_empty = True  # whether nothing can have been added
+        self._is_initial = True  # whether nothing can have been added
 
     def add(self, compute: Callable[[], Any], at: Sampler | None = None, condition: Any = True) -> None:
         """Join what a step computes to the value; called in a step.
@@ -182,21 +188,25 @@ class Accumulator:
 
     def reset(self) -> None:
         """Forget everything: an epoch begins."""
-        if not self._is_empty:
+        if not self._is_initial:
             self._variable.assign(self._initial)
-        self._is_empty = False
+        self._is_initial = False
 
-    def traced_read(self) -> Any:
-        """Return what `read` makes the value of, and forget everything; called in a traced function."""
+    def take(self) -> Any:
+        """Return the value as a tensor, for `of_taken`, and forget everything; called in a traced function."""
         vector = self._variable.read_value()
         with tf.control_dependencies([vector]):
             self._variable.assign(self._initial)
         return vector
 
-    def read(self, vector: np.ndarray | None = None) -> Any:
-        """Return the value as NumPy arrays; `vector` is what `traced_read` returned, if it was run."""
-        self._is_empty = vector is not None
-        return self._unpacked(self._variable.numpy() if vector is None else vector)
+    def of_taken(self, vector: np.ndarray) -> Any:
+        """Return the value as NumPy arrays, of what `take` returned."""
+        self._is_initial = True
+        return self._unpacked(vector)
+
+    def read(self) -> Any:
+        """Return the value as NumPy arrays."""
+        return self._unpacked(self._variable.numpy())
 
     def _packed(self, value: Any) -> tf.Tensor:
         leaves = tf.nest.flatten(value)
@@ -278,7 +288,7 @@ def listen_to_batches(model: keras.Model, take: Callable[..., None]) -> contextl
 
 
 class Reading:
-    """Something that is read where an epoch ends: called, it returns what `finish` makes of arrays.
+    """What is read where an epoch ends. A call computes tensors, and returns what `finish` makes of them as arrays.
 
     Args:
         traced: concrete function that returns a list of tensors; None where there is nothing to compute.
@@ -301,11 +311,12 @@ def _traced(function: Callable[[], list[Any]], by_xla: bool = False) -> Any:
 
 
 def compiled(variables: Sequence[keras.Variable], function: Callable[[], Any]) -> Reading:
-    """Return a reading that calls `function` on the values that variables have then, and changes none.
+    """Compile a function, and return a reading that calls it with the values that variables have then.
 
     Args:
-        variables: all variables whose values `function` reads.
-        function: returns a tensor, of which the reading makes an array; it is called here already, once.
+        variables: all variables whose values `function` reads; TensorFlow finds them itself.
+        function: has no arguments and returns a tensor, of which the reading makes an array. It is called once here,
+            to be traced, and no variable that it assigns is changed.
     """
 
     def stateless() -> list[Any]:

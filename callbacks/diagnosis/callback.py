@@ -28,12 +28,12 @@ from .finding import Finding
 from .wording import after
 
 FIRST_CHECKS = 20
-"""With `stop_on`, epochs after each of which the rules are evaluated; then at intervals that grow by 10 %, because
-evaluating takes longer with every epoch recorded, while a single epoch changes less."""
+"""With `stop_on`, the rules are evaluated again after a tenth of the epochs recorded beyond this number, and after one
+epoch at least, because evaluating takes longer with every epoch recorded, while a single epoch changes less."""
 
 SHARE_OF_TIME = 0.02
-"""Without `stop_on`, the share of the training's time that goes into evaluating the rules before it ends: nothing but
-what TensorBoard shows meanwhile depends on how often that is."""
+"""Without `stop_on`, the share of a training's time that goes into evaluating the rules after its epochs, about. How
+often they are evaluated affects only what TensorBoard shows during the training."""
 
 
 class Diagnosis(GuardedCallback):
@@ -283,7 +283,7 @@ class Diagnosis(GuardedCallback):
         assert self._batches is not None
         assert self.epoch_end is not None
         self._read_data()
-        self._batches.join(self.epoch_end)
+        self._batches.register(self.epoch_end)
         self._monitors.on_epoch_end(epoch, logs)
         predictions = self._batches.predictions(self.epoch_end)
         self._metrics[epoch] = scalar_metrics(logs)

@@ -1,8 +1,8 @@
 """Events as the bytes that a file holds, made of parts that are serialized once.
 
-From epoch to epoch only the numbers of an event change. In a serialized value, as in Protocol Buffers in general, the
-fields come one after another in the order of their numbers, and the numbers of a scalar or of an array without metadata
-are in the last one: so what comes before them is kept, and they are put behind it.
+Of scalars and of arrays over the layers only the numbers change from epoch to epoch. In the bytes of such a value the
+numbers come last: Protocol Buffers are written field by field, in the order in which the fields are numbered (a test
+compares the bytes). So the bytes before the numbers are kept, and the numbers are appended.
 
 Numbers that float32 cannot hold become infinite, of which NumPy warns unless `np.errstate(over="ignore")` is open.
 """
@@ -24,7 +24,7 @@ def event(step: int, values: Iterable[bytes]) -> bytes:
     return b"".join((start, b"\x2a", _varint(len(summary)), summary))  # field 5
 
 
-def value(message: summary_pb2.Summary.Value) -> bytes:
+def serialized(message: summary_pb2.Summary.Value) -> bytes:
     """Return any value, serialized as a part of an event."""
     return summary_pb2.Summary(value=[message]).SerializeToString()
 
@@ -32,12 +32,12 @@ def value(message: summary_pb2.Summary.Value) -> bytes:
 def scalars(numbers: Mapping[str, float]) -> list[bytes]:
     """Return scalars by their tags, each serialized as a part of an event."""
     data = _float32([*numbers.values()])
-    return [_up_to_the_number(tag) + data[4 * i : 4 * i + 4] for i, tag in enumerate(numbers)]
+    return [_scalar_prefix(tag) + data[4 * i : 4 * i + 4] for i, tag in enumerate(numbers)]
 
 
 def array(tag: str, numbers: np.ndarray) -> bytes:
     """Return an array of rank 1 without metadata, serialized as a part of an event."""
-    return _up_to_the_numbers(tag, len(numbers)) + _float32(numbers)
+    return _array_prefix(tag, len(numbers)) + _float32(numbers)
 
 
 def array_message(numbers: np.ndarray) -> tensor_pb2.TensorProto:
@@ -52,14 +52,15 @@ def _float32(numbers: np.ndarray | list) -> bytes:
 
 
 @functools.lru_cache(maxsize=2**14)
-def _up_to_the_number(tag: str) -> bytes:
-    return value(summary_pb2.Summary.Value(tag=tag, simple_value=0.0))[: -FLOAT32.itemsize]
+def _scalar_prefix(tag: str) -> bytes:
+    return serialized(summary_pb2.Summary.Value(tag=tag, simple_value=0.0))[: -FLOAT32.itemsize]
 
 
 @functools.lru_cache(maxsize=2**10)
-def _up_to_the_numbers(tag: str, count: int) -> bytes:
+def _array_prefix(tag: str, count: int) -> bytes:
     message = summary_pb2.Summary.Value(tag=tag, tensor=array_message(np.zeros(count)))
-    return value(message)[: -FLOAT32.itemsize * count or None]
+    prefix_and_zeros = serialized(message)
+    return prefix_and_zeros[: len(prefix_and_zeros) - FLOAT32.itemsize * count]
 
 
 def _varint(number: int) -> bytes:

@@ -103,7 +103,7 @@ class SummaryWriter:
             log_dir.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("wb")
             version = event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2")
-            self._add(version.SerializeToString(), messages.event(0, [messages.value(_layout())]))
+            self._add(version.SerializeToString(), messages.event(0, [messages.serialized(_layout())]))
         except OSError as error:
             self._give_up("cannot be written", error)
 
@@ -140,7 +140,7 @@ class SummaryWriter:
             ours = [self._layer_array(LAYERS + name, array) for name, array in (arrays or {}).items()]
             ours += [self._value(LAYERS + name, *_facts(fact)) for name, fact in (facts or {}).items()]
             ours += messages.scalars(counts or {})
-            others = [messages.value(value) for value in values] + messages.scalars(scalars or {})
+            others = [messages.serialized(value) for value in values] + messages.scalars(scalars or {})
             others += [self._value(tag, *_image(image)) for tag, image in (images or {}).items()]
             others += [self._value(tag, TEXT, _string(text)) for tag, text in (texts or {}).items()]
             large = [self._value(tag, *_histogram(array)) for tag, array in (histograms or {}).items()]
@@ -196,7 +196,7 @@ class SummaryWriter:
         if self._described.get(tag) != metadata.plugin_data.content:
             self._described[tag] = metadata.plugin_data.content
             value.metadata.CopyFrom(metadata)
-        return messages.value(value)
+        return messages.serialized(value)
 
     def _layer_array(self, tag: str, array: LayerArray) -> bytes:
         metadata = _of_layers(tuple(array.names))

@@ -14,15 +14,15 @@ from callbacks.tensorboard import messages
 def test_an_event_is_that_of_protocol_buffers(step, layers):
     numbers, text = np.linspace(-2, 2, layers), "größe/" + "x" * 200
     before = time.time()
-    picture = summary_pb2.Summary.Value(tag="other", simple_value=3.0)
-    parts = [messages.array("layers/a", numbers), *messages.scalars({"a": 0.0, text: -0.1}), messages.value(picture)]
+    other = summary_pb2.Summary.Value(tag="other", simple_value=3.0)
+    parts = [messages.array("layers/a", numbers), *messages.scalars({"a": 0.0, text: -0.1}), messages.serialized(other)]
     event = event_pb2.Event.FromString(messages.event(step, parts))
 
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_content=numbers.astype("<f4").tobytes())
     tensor.tensor_shape.dim.add(size=layers)
     value = summary_pb2.Summary.Value
     values = [value(tag="layers/a", tensor=tensor)]
-    values += [value(tag="a", simple_value=0.0), value(tag=text, simple_value=-0.1), picture]
+    values += [value(tag="a", simple_value=0.0), value(tag=text, simple_value=-0.1), other]
     assert before <= event.wall_time <= time.time()
     summary = summary_pb2.Summary(value=values)
     expected = event_pb2.Event(wall_time=event.wall_time, step=step, summary=summary)

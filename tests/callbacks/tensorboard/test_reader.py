@@ -333,7 +333,7 @@ def test_histograms_of_version_0_2_stand_in_one_event_with_scalars(tmp_path):
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_DOUBLE, tensor_content=values.tobytes())
     for size in values.shape:
         tensor.tensor_shape.dim.add(size=size)
-    in_one = messages.value(summary_pb2.Summary.Value(tag="a/kernel_0_grad", tensor=tensor))
+    in_one = messages.serialized(summary_pb2.Summary.Value(tag="a/kernel_0_grad", tensor=tensor))
     scalar = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[1.0])
     writer._add(messages.event(0, [writer._value("gradient_l2/a", SCALAR, scalar), in_one]))
     writer.close()
