@@ -27,22 +27,21 @@ def chosen_elements(sizes: Sequence[int]) -> list[np.ndarray | None]:
     """Return for each kernel the places of the elements to look at, in order; None where it is all of them.
 
     The choice is random, the same every time, and the same for all kernels of one size. Kernels that have more than
-    `MIN_ELEMENTS` elements share `MAX_ELEMENTS` among them.
+    `MIN_ELEMENTS` elements share `MAX_ELEMENTS` among them. Of one that has up to twice its share, all are looked at:
+    to pick some out would take longer.
 
     >>> [None if places is None else len(places) for places in chosen_elements([25, 784_000, 500_000])]
     [None, 32768, 32768]
     """
     large = sum(size > MIN_ELEMENTS for size in sizes)
-    limit = max(MIN_ELEMENTS, MAX_ELEMENTS // max(large, 1))
+    share = max(MIN_ELEMENTS, MAX_ELEMENTS // max(large, 1))
     chosen: dict[int, np.ndarray | None] = {}
     for size in {*sizes}:
         chosen[size] = None
-        if size > limit:
+        if size > 2 * share:
             random = np.random.RandomState(0)
-            # To draw with replacement and drop what is drawn twice is fast; too few are left only of small kernels.
-            places = np.unique(random.randint(0, size, 2 * limit, dtype="int64"))
-            places = places if len(places) >= limit else np.arange(size)
-            chosen[size] = np.sort(random.permutation(places)[:limit]).astype("int32")
+            drawn = np.unique(random.randint(0, size, 2 * share, dtype="int64"))  # 1.26 times the share, or more
+            chosen[size] = np.sort(random.permutation(drawn)[:share]).astype("int32")
     return [chosen[size] for size in sizes]
 
 

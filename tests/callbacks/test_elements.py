@@ -16,6 +16,7 @@ def test_large_kernels_share_the_elements_that_are_looked_at():
     small, *large = chosen_elements([100, 300_000, 5_000_000])
     assert small is None
     assert [len(places) for places in large] == [MAX_ELEMENTS // 2] * 2
+    assert chosen_elements([10_000] * 10) == [None] * 10  # less than twice its share each
     many = chosen_elements([10_000] * 300)
     assert {len(places) for places in many} == {MIN_ELEMENTS}
     for places, size in zip(large, (300_000, 5_000_000), strict=True):
