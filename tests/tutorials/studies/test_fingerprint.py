@@ -108,8 +108,8 @@ def share(values: np.ndarray) -> float:
 DECIDE = [
     (
         "callbacks._statistics",
-        "values = ops.where(is_finite, output, 0.0)",
-        "values = ops.where(is_finite, output, 1.0)",
+        "deviation = ops.where(is_finite, matrix - mean[:, None], 0.0)",
+        "deviation = ops.where(is_finite, matrix - mean[:, None], 1.0)",
     ),
     ("callbacks._statistics", "SATURATED_OUTPUT = 0.9**0.5", "SATURATED_OUTPUT = 0.8**0.5"),
     ("callbacks._statistics", 'RELU_ACTIVATIONS = ("relu", "relu6")', 'RELU_ACTIVATIONS = ("relu",)'),
@@ -127,8 +127,12 @@ DECIDE = [
 """Edits that change a number: a module, a piece of its text, and what is put in its place."""
 
 DECIDE_NOTHING = [
-    ("callbacks._statistics", '"""Return the statistics of one layer\'s output, as scalars.', '"""Other words.'),
-    ("callbacks._statistics", "output: Any) -> ActivationStatistics:", "output):"),
+    (
+        "callbacks._statistics",
+        '"""Return the statistics of the outputs of n layers, all of one shape.',
+        '"""Other words.',
+    ),
+    ("callbacks._statistics", "outputs: Any) -> ActivationStatistics:", "outputs):"),
     ("callbacks._statistics", "    count = ops.maximum(", "    # A comment.\n    count = ops.maximum("),
     ("tutorials.lab.compiled_epochs", '"""One epoch as operations of a graph', '"""Other words'),
     ("tutorials.studies.many_seeds", "# as `fit` does: averaged weights take effect", "# other words"),
