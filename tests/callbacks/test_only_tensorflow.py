@@ -293,9 +293,16 @@ def test_what_xla_cannot_compile_is_read_without_it():
         assert end.read("numbers").tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("built", [True, False], ids=["built", "unbuilt"])
 @pytest.mark.parametrize(
-    ("optimizer", "dtype"), [("adam", "float32"), ("sgd", "float32"), ("adam", "mixed_float16")], ids=str
+    ("optimizer", "dtype", "built"),
+    [
+        ("adam", "float32", True),
+        ("adam", "float32", False),
+        pytest.param("sgd", "float32", True, marks=pytest.mark.thorough),
+        pytest.param("sgd", "float32", False, marks=pytest.mark.thorough),
+        pytest.param("adam", "mixed_float16", True, marks=pytest.mark.thorough),
+        pytest.param("adam", "mixed_float16", False, marks=pytest.mark.thorough),
+    ],
 )
 def test_gradients_are_recorded_in_the_trace_that_runs(optimizer, dtype, built, monkeypatch):
     """Adam makes variables in the first trace, so there is a second one; plain SGD makes none."""
