@@ -94,7 +94,7 @@ class SummaryWriter:
         self._users = 0
         self._described: dict[str, bytes] = {}  # tags whose metadata this file already holds, and what they say
         self._last_metrics: dict[str, tuple[int, str]] = {}  # epoch and value of each, as they were last written
-        # TensorBoard reads a directory's files in the order of their names, so the time must tell two of one second apart.
+        # TensorBoard reads a directory's files in the order of their names, and two may begin in one second.
         name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}.{next(self._count)}"
         self._path = log_dir / name
         self._resumed_at: int | None = None
