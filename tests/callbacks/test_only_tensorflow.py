@@ -353,3 +353,17 @@ def test_a_gradient_of_unknown_shape():
     model.fit(data, verbose=0, callbacks=[monitor])
     assert monitor.trouble is None
     assert monitor.history["zero_fraction"][0, 0] == pytest.approx(15 / 20)
+
+
+def test_what_was_counted_is_not_lost_when_another_reading_is_added():
+    """A reading of counts begins them anew, so that a second one would find nothing."""
+    model = sequential(jit_compile=True)
+    recording, end = backend.Recording(model), EpochEnd(model)
+    counts = recording.accumulator(np.zeros(1), lambda value, step: value + step)
+    counts.add(lambda: tf.constant([3.0]))
+    end.add("counts", recording.reading([counts]))
+    end.add("asks", backend.compiled([], lambda: tf.zeros([2])))
+    end.read("asks")
+    end.add("late", backend.compiled([], lambda: tf.ones([2])))
+    assert end.read("late").tolist() == [1, 1]
+    assert end.read("counts")[0].tolist() == [3]
