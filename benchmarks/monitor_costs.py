@@ -156,6 +156,11 @@ ONLY_ON_TENSORFLOW = ("tutorial", "keras TensorBoard(histogram_freq=1)", "tape o
 WITHOUT = "no callbacks"
 
 
+def no_callbacks(run, x, y):
+    """Make what a training without callbacks is given."""
+    return []
+
+
 def main(argv=None):
     """Time each row against no callbacks, model by model, and print the ratios."""
     is_tensorflow = keras.backend.backend() == "tensorflow"
@@ -175,7 +180,7 @@ def main(argv=None):
     for name in arguments.models:
         if arguments.only_train:
             train, x, y = models[name]()
-            timed(train, x, y, rows.get(arguments.rows[0], lambda *_: []), arguments.epochs)
+            timed(train, x, y, rows.get(arguments.rows[0], no_callbacks), arguments.epochs)
             print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         elif arguments.memory:
             print(f"\n{name}: {models[name].__doc__}")
@@ -189,14 +194,14 @@ def main(argv=None):
 def measure(name, build, rows, arguments):
     """Print the costs of each row for one model."""
     print(f"\n{name}: {build.__doc__}")
-    timed(*build(), lambda *_: [], 2)  # what a process does once
+    timed(*build(), no_callbacks, 2)  # what a process does once
     for row, make in rows.items():
         first, ratios, added = [], [], []
-        for callbacks in (lambda *_: [], make):
+        for callbacks in (no_callbacks, make):
             train, x, y = build()
             first.append(timed(train, x, y, callbacks, 2)[0][0][0])
         for _ in range(arguments.pairs):
-            plain, epochs = timed(train, x, y, lambda *_: [], arguments.epochs)
+            plain, epochs = timed(train, x, y, no_callbacks, arguments.epochs)
             watched, _ = timed(train, x, y, make, arguments.epochs)
             ratios.append(watched[1] / plain[1])
             added.append(1000 * (watched[1] - plain[1])[0] / (epochs - 1))

@@ -98,13 +98,9 @@ class Monitor(GuardedCallback):
     def history(self) -> dict[str, np.ndarray]:
         """Dict of float arrays of shape (epochs, layers), one for each quantity."""
         columns = self._columns
-        if not self._recorded:
-            return {name: np.zeros((0, len(columns))) for name in self.quantities}
         rows = [epoch.statistics for epoch in self._recorded]
         shape = (len(rows), len(self._names))
-        return {
-            name: np.concatenate([row[name] for row in rows]).reshape(shape)[:, columns] for name in self.quantities
-        }
+        return {name: np.array([row[name] for row in rows]).reshape(shape)[:, columns] for name in self.quantities}
 
     def latest(self, quantity: str) -> np.ndarray:
         """Return a quantity of the last epoch recorded, an array of shape (layers,); empty where there is none."""

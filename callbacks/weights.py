@@ -151,7 +151,7 @@ class _KernelReader:
             self.reading = backend.host_reading(self._read_one_by_one)
 
     def _read_one_by_one(self) -> np.ndarray:
-        return np.concatenate([backend.array_of(kernel).ravel() for kernel in self._watched])
+        return np.concatenate([backend.array_of(kernel).ravel() for kernel in self._watched], dtype="float64")
 
     def _as_one_tensor(self) -> Any:
         """What `reading` returns, as one tensor: the elements, then the sum of each large kernel."""
@@ -172,4 +172,4 @@ class _KernelReader:
         for i, total in zip(large, found[end:], strict=True):
             if not np.isfinite(total):  # only then is every element looked at again
                 nonfinite[i] = np.count_nonzero(~np.isfinite(backend.array_of(self._watched[i])))
-        return _Kernels(found[:end].astype("float64"), nonfinite)
+        return _Kernels(found[:end].astype("float64", copy=False), nonfinite)

@@ -239,7 +239,10 @@ def listen_to_gradients(
     take: Callable[[list[Any], list[keras.Variable], Any], None],
     count_begun: Callable[[list[Any], list[keras.Variable]], None],
 ) -> contextlib.AbstractContextManager:
-    """Return a context in which the gradients of each step are handed over, see `before_apply_unscaled`."""
+    """Return a context in which the gradients of each step are handed over, see `before_apply_unscaled`.
+
+    While a step is traced that will not run, `take` is told that it is not applied: False in place of True.
+    """
 
     def take_unless_discarded(gradients: list[Any], variables: list[keras.Variable], is_applied: Any) -> None:
         take(gradients, variables, False if _is_discarded(optimizer, variables) else is_applied)

@@ -21,7 +21,7 @@ def event(step: int, values: Iterable[bytes]) -> bytes:
     """Return a serialized event, of this moment, with values as the other functions return them."""
     start = event_pb2.Event(wall_time=time.time(), step=step).SerializeToString()
     summary = b"".join(values)
-    return b"".join((start, b"\x2a", _varint(len(summary)), summary))  # field 5
+    return b"".join((start, b"\x2a", _as_varint(len(summary)), summary))  # field 5
 
 
 def serialized(message: summary_pb2.Summary.Value) -> bytes:
@@ -31,8 +31,8 @@ def serialized(message: summary_pb2.Summary.Value) -> bytes:
 
 def scalars(numbers: Mapping[str, float]) -> list[bytes]:
     """Return scalars by their tags, each serialized as a part of an event."""
-    data = _float32([*numbers.values()])
-    return [_scalar_prefix(tag) + data[4 * i : 4 * i + 4] for i, tag in enumerate(numbers)]
+    data, size = _float32([*numbers.values()]), FLOAT32.itemsize
+    return [_scalar_prefix(tag) + data[size * i : size * (i + 1)] for i, tag in enumerate(numbers)]
 
 
 def array(tag: str, numbers: np.ndarray) -> bytes:
@@ -63,7 +63,7 @@ def _array_prefix(tag: str, count: int) -> bytes:
     return prefix_and_zeros[: len(prefix_and_zeros) - FLOAT32.itemsize * count]
 
 
-def _varint(number: int) -> bytes:
+def _as_varint(number: int) -> bytes:
     """A number as Protocol Buffers write it: seven bits in a byte, the lowest first."""
     data = bytearray()
     while number > 0x7F:

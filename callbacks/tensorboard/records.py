@@ -116,7 +116,7 @@ def _tag_and_step(content: mmap.mmap, start: int, end: int) -> tuple[str, int] |
 
 
 def _varint(data: bytes) -> int:
-    """A number as Protocol Buffers write it: seven bits in a byte, the lowest first."""
+    """The number that Protocol Buffers write like this: seven bits in a byte, the lowest first."""
     return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(data))
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import Input, layers
 
-from callbacks import ActivationMonitor
+from callbacks import ActivationMonitor, activations
 from tests.callbacks.tape import array
 
 R = np.random.RandomState(0)
@@ -44,6 +44,31 @@ def test_statistics_are_numpys():
     np.testing.assert_allclose(history["saturated_fraction"], saturated, rtol=1e-5)
     np.testing.assert_allclose(history["dead_fraction"], [np.nan, 2 / 5, np.nan], rtol=1e-6)
     assert history["nonfinite"].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("together", [1, 480, 2**20])
+def test_layers_of_one_shape_are_computed_together_and_told_apart(together, monkeypatch):
+    """Outputs of 40 x 6 alternate with such of 40 x 5, and up to one, two or all of them are stacked."""
+    monkeypatch.setattr(activations, "MAX_TOGETHER", together)
+    keras.utils.set_random_seed(1)
+    kinds = [(6, "tanh"), (5, "relu"), (6, "sigmoid"), (5, "tanh"), (6, "relu"), (6, "tanh")]
+    wide = keras.initializers.RandomNormal(stddev=2.0, seed=1)
+    stack = [layers.Dense(units, kind, kernel_initializer=wide) for units, kind in kinds]
+    monitor = recorded(keras.Sequential([Input((3,)), *stack]), X)
+    assert monitor.layers == [layer.name for layer in stack]
+    a = X
+    for i, (layer, (_, kind)) in enumerate(zip(stack, kinds, strict=True)):
+        a = array(layer(a)).astype("float64")
+        slope = {"tanh": 1 - a**2, "sigmoid": 4 * a * (1 - a), "relu": np.full_like(a, np.nan)}[kind]
+        expected = {
+            "mean": a.mean(),
+            "std": a.std(),
+            "saturated_fraction": np.nan if kind == "relu" else (slope < 0.1).mean(),
+            "dead_fraction": (a == 0).all(axis=0).mean() if kind == "relu" else np.nan,
+            "nonfinite": 0,
+        }
+        found = {name: values[0, i] for name, values in monitor.history.items()}
+        np.testing.assert_allclose([found[name] for name in expected], [*expected.values()], rtol=1e-4)
 
 
 def test_a_convolutions_units_are_its_channels():

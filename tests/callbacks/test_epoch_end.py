@@ -135,8 +135,8 @@ def test_a_reading_that_fails_costs_the_others_nothing(compiled):
 
 
 @pytest.mark.parametrize("compiled", [{}, XLA])
-def test_a_reading_that_is_added_late_costs_the_others_nothing(compiled):
-    """The prediction's statistics are read, and begun anew, before the monitors of an unbuilt model add theirs."""
+def test_a_model_that_its_first_step_builds_is_recorded_from_then_on(compiled):
+    """Its monitors add what they read while the step is traced; with Adam only the second trace of it runs."""
     model = keras.Sequential([keras.layers.Dense(4, "tanh"), keras.layers.Dense(1)])
     model.compile("adam", "mse", **compiled)
     diagnosis = Diagnosis(probe=X, verbose=0)

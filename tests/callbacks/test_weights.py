@@ -78,3 +78,25 @@ def test_both_monitors_share_one_event_file(tmp_path, read_tensors):
     histogram = tensors["first/kernel_0"][1]
     assert histogram[:, 2].sum() == kernel.size
     assert (histogram[0, 0], histogram[-1, 1]) == pytest.approx((kernel.min(), kernel.max()))
+
+
+class Spoil(keras.callbacks.Callback):
+    """Makes 15 weights of the first kernel NaN or infinite at the end of the second epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
+            kernel = self.model.layers[0].kernel
+            spoiled = array(kernel)
+            spoiled[:2, :7], spoiled[2, 0] = np.nan, np.inf
+            kernel.assign(spoiled)
+
+
+def test_every_weight_of_a_large_kernel_that_is_not_finite_is_counted():
+    """Few of the 15 are among those that are looked at."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((300,)), keras.layers.Dense(600), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    monitor = WeightNormMonitor()
+    model.fit(np.zeros((8, 300)), np.zeros(8), epochs=2, verbose=0, callbacks=[Spoil(), monitor])
+    assert len(monitor.sampled_elements) == 1
+    assert monitor.history["nonfinite"][:, 0].tolist() == [0, 15]

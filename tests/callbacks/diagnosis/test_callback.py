@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from callbacks import Diagnosis
+from callbacks.diagnosis import callback
 from callbacks.diagnosis.rules import diagnose as rules_asked
 from callbacks.tensorboard import reader
 
@@ -106,6 +107,25 @@ def test_nan_late_in_a_long_training_is_found_in_its_epoch(samples, activation):
     assert len(history.epoch) == 43
     assert rules(diagnosis.findings)[0] == "nonfinite"
     assert diagnosis.findings[0].epoch == 42
+
+
+@pytest.mark.parametrize(
+    ("share", "stop_on", "evaluated"),
+    [
+        (1e9, (), {1, 2, 3, 4, 5, 6, 7, 8}),
+        (1e-9, (), {1, 8}),
+        pytest.param(1e-9, "no_gradient", {1, 2, 3, 4, 5, 6, 7, 8}, id="stop_on"),
+    ],
+)
+def test_when_the_rules_are_evaluated(samples, share, stop_on, evaluated, monkeypatch):
+    """As often as the time allows that they may take, or with `stop_on` after epochs that depend on no time."""
+    diagnose, seen = callback.rules.diagnose, set()
+    monkeypatch.setattr(callback, "SHARE_OF_TIME", share)
+    monkeypatch.setattr(
+        callback.rules, "diagnose", lambda evidence: (seen.add(len(evidence.epochs)), diagnose(evidence))[1]
+    )
+    network().fit(*samples, epochs=8, verbose=0, callbacks=[Diagnosis(stop_on=stop_on, verbose=0)])
+    assert seen - {0} == evaluated
 
 
 def test_nan_weights_that_never_reach_the_loss_are_found(samples):
